@@ -1,0 +1,79 @@
+"""The words everybody uses for what can go wrong.
+
+An error of ours carries one sentence for a person: what is wrong, where, and what to do next. No exception of a
+library crosses a floor, and no text of a foreign exception is ever copied into one of ours: it may hold a secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a poll failed: the values of the label `reason` of `entra_poll_failures_total`."""
+
+    THROTTLED = "throttled"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    UNLICENSED = "unlicensed"
+    RETIRED = "retired"
+    GRAPH_ERROR = "graph_error"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    MALFORMED = "malformed"
+    INCOMPLETE = "incomplete"
+    CREDENTIAL = "credential"
+    IDENTITY_UNAVAILABLE = "identity_unavailable"
+    INTERNAL = "internal"
+
+
+class ExporterError(Exception):
+    """Any error whose text was written by us, for a person."""
+
+
+class PollError(ExporterError):
+    """A poll that brought no complete report.
+
+    `sentence` says what is wrong and what to do; `status` is the HTTP status, `code` Graph's or Entra's own error
+    code, `request_id` Graph's `request-id` (what Microsoft's support asks for), `retry_after` the seconds that the
+    service asked us to wait.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        sentence: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in the configuration: where it stands, what it is, how to mend it."""
+
+    place: str
+    what: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.what}" + (f"; {self.mend}" if self.mend else "")
+
+
+class ConfigError(ExporterError):
+    """A configuration that cannot be used, with every problem in it."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
