@@ -1,0 +1,126 @@
+"""One tenant without a configuration file: out of the variables that Azure's own tools read.
+
+Source: https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential, and the page on
+WorkloadIdentityCredential beside it. Of several credentials the first counts: secret, certificate, token.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter.config import rules, schema
+from exporter.config.credentials import Surroundings
+from exporter.config.files import checked_secret
+from exporter.config.load import CLOCK, finish
+from exporter.config.rules import UnusableError
+from exporter.config.section import Document, Section
+from exporter.config.settings import AUTO, CLOUDS, SOURCES, Network
+from exporter.config.tenants import TenantReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from exporter.clock import Clock
+    from exporter.config.settings import Settings
+
+PLACES = {
+    "tenant_id": "AZURE_TENANT_ID",
+    "credential.client_id": "AZURE_CLIENT_ID",
+    "credential.client_secret_env": "AZURE_CLIENT_SECRET",
+    "credential.certificate_file": "AZURE_CLIENT_CERTIFICATE_PATH",
+    "credential.password_file": "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "credential.token_file": "AZURE_FEDERATED_TOKEN_FILE",
+    "poll_interval": "--poll.interval",
+    "sources": "--poll.sources",
+    "cloud": "--entra.cloud",
+}
+CREDENTIALS = (
+    "set AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE, or give --config.file"
+)
+
+
+def from_environment(
+    environ: Mapping[str, str],
+    *,
+    poll_interval: str = "1h",
+    sources: str = AUTO,
+    cloud: str = "global",
+    clock: Clock = CLOCK,
+) -> Settings:
+    """Make the settings of the environment's one tenant; the texts are those of the flags, `sources` with commas.
+
+    Raises UnusableConfigError, a ConfigError, with every problem.
+    """
+    document = Document("the environment", Path(), [], dict(PLACES))
+    around = Surroundings(environ, clock.time())
+    own = schema.TenantPart(
+        tenant_id=_variable(document, environ, "tenant_id", rules.TENANT_ID),
+        poll_interval=poll_interval,
+        sources=_sources(document, sources),
+        cloud=_cloud(document, cloud),
+        **_credential(document, around),
+    )
+    complaint = rules.INTERVAL.complaint(poll_interval)
+    if complaint:
+        document.spoil("poll_interval", complaint.what, complaint.mend)
+    reader = TenantReader(Section(document, "defaults", schema.DefaultsPart()), around)
+    tenant = reader.tenant(Section(document, "", own))
+    return finish(around, document.problems, [tenant] if tenant else [], Network(), ())
+
+
+def _variable(document: Document, environ: Mapping[str, str], path: str, rule: rules.Rule) -> str:
+    value = environ.get(PLACES[path], "")
+    complaint = rule.complaint(value) if value else rules.Complaint("this variable is not set", rule.mend)
+    if complaint:
+        document.spoil(path, complaint.what, complaint.mend)
+    return value
+
+
+def _sources(document: Document, text: str) -> Any:
+    """Return `auto` or a list, as the file would give it."""
+    words = [word.strip() for word in text.split(",")]
+    if words == [AUTO]:
+        return AUTO
+    for word in words:
+        if word == AUTO:
+            document.spoil("sources", "auto beside other sources", "give auto alone, or only names")
+        elif word not in SOURCES:
+            complaint = rules.not_among(word, (AUTO, *SOURCES), "source")
+            document.spoil("sources", complaint.what, complaint.mend)
+    return words
+
+
+def _cloud(document: Document, text: str) -> Any:
+    if text not in CLOUDS:
+        complaint = rules.not_among(text, CLOUDS, "cloud")
+        document.spoil("cloud", complaint.what, complaint.mend)
+    return text
+
+
+def _credential(document: Document, around: Surroundings) -> dict[str, Any]:
+    """Return the part of the file that would say what the environment says."""
+    environ = around.environ
+    client_id = _variable(document, environ, "credential.client_id", rules.CLIENT_ID)
+    part: schema.CredentialPart
+    if environ.get("AZURE_CLIENT_SECRET"):
+        part = schema.ClientSecretPart(client_id=client_id, client_secret_env="AZURE_CLIENT_SECRET")  # noqa: S106
+    elif path := environ.get("AZURE_CLIENT_CERTIFICATE_PATH"):
+        _take_password(document, around)
+        part = schema.CertificatePart(client_id=client_id, certificate_file=path)
+    elif path := environ.get("AZURE_FEDERATED_TOKEN_FILE"):
+        part = schema.WorkloadIdentityPart(client_id=client_id, token_file=path)
+    else:
+        document.spoil("credential", "there is no credential", CREDENTIALS)
+        return {}
+    return {"credential": part}
+
+
+def _take_password(document: Document, around: Surroundings) -> None:
+    password = around.environ.get("AZURE_CLIENT_CERTIFICATE_PASSWORD")
+    if password:
+        try:
+            around.password = checked_secret(password)
+        except UnusableError as error:
+            document.spoil("credential.password_file", error.complaint.what, error.complaint.mend)

@@ -1,0 +1,123 @@
+"""The files that a configuration is made of: each is read once, within bounds, and remembered for the digest."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import hashlib
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from exporter.config.rules import Complaint, UnusableError
+from exporter.config.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+MAX_BYTES = 10 * 2**20
+MAX_SECRET_BYTES = 64 * 2**10
+WILDCARDS = frozenset("*?[")
+
+
+class Watched(Protocol):
+    """What `content_digest` needs to know: a `Settings`, or the error of a configuration that was refused."""
+
+    @property
+    def watched_files(self) -> tuple[Path, ...]: ...
+
+    @property
+    def watched_patterns(self) -> tuple[str, ...]: ...
+
+
+def content_digest(watched: Watched) -> str:
+    """Digest the content of the files as they are now; a file that is missing or new changes it too. Blocks."""
+    paths = {*watched.watched_files, *(path for pattern in watched.watched_patterns for path in expand(pattern))}
+    return _digest({path: _fingerprint(_content(path)) for path in paths})
+
+
+class Files:
+    """Reads files, each once, and keeps what it read until the loading is done."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Path, bytes | Complaint] = {}
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file that was asked for, found or not, in order."""
+        return tuple(self._seen)
+
+    def digest(self) -> str:
+        """Digest what was read: equal to `content_digest` for as long as nothing changes."""
+        return _digest({path: _fingerprint(content) for path, content in self._seen.items()})
+
+    def read(self, path: Path, limit: int = MAX_BYTES) -> bytes:
+        """Return the bytes of a file. Raises UnusableError for one that is missing, unreadable, empty or too long."""
+        if path not in self._seen:
+            self._seen[path] = _content(path)
+        content = self._seen[path]
+        if isinstance(content, Complaint):
+            raise UnusableError(content.what, content.mend)
+        if not content:
+            raise UnusableError("the file is empty", "write the content, or name another file")
+        if len(content) > limit:
+            raise UnusableError(f"the file is longer than {limit // 1024} KiB", "is it the right file?")
+        return content
+
+    def text(self, path: Path, limit: int = MAX_BYTES) -> str:
+        """Return the text of a file, without a byte order mark. Raises UnusableError, also when it is not UTF-8."""
+        try:
+            return self.read(path, limit).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise UnusableError("the file is not text in UTF-8", "is it the right file?") from None
+
+    def secret(self, path: Path) -> Secret[str]:
+        """Return the secret in a file, without the one line break at its end. Raises UnusableError."""
+        text = self.text(path, MAX_SECRET_BYTES)
+        return checked_secret(text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text)
+
+
+def checked_secret(text: str) -> Secret[str]:
+    """Hide a secret that can be sent. Raises UnusableError for one that is empty or holds invisible characters."""
+    if not text:
+        raise UnusableError("the secret is empty", "write the secret there")
+    if not text.isprintable():
+        raise UnusableError(
+            "the secret holds a line break or another invisible character", "leave nothing there but the secret"
+        )
+    return Secret(text)
+
+
+def has_wildcard(pattern: str) -> bool:
+    return not WILDCARDS.isdisjoint(pattern)
+
+
+def expand(pattern: str) -> list[Path]:
+    """Return the files that match now, sorted."""
+    names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+    return [Path(name) for name in sorted(names)]
+
+
+def _content(path: Path) -> bytes | Complaint:
+    correct = "correct the path, or create the file"
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return Complaint("this is a directory or a device, not a file", "name a file")
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        return Complaint("the file does not exist", correct)
+    except PermissionError:
+        return Complaint("the file may not be read", "let the exporter's user read it")
+    except OSError as error:
+        return Complaint(f"the file cannot be read ({errno.errorcode.get(error.errno or 0, 'I/O error')})", correct)
+
+
+def _fingerprint(content: bytes | Complaint) -> str:
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else content.what
+
+
+def _digest(fingerprints: Mapping[Path, str]) -> str:
+    lines: Iterable[str] = sorted(f"{path}\0{fingerprint}\n" for path, fingerprint in fingerprints.items())
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

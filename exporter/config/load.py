@@ -1,0 +1,180 @@
+"""The configuration file and the files it names → `Settings`, or a `ConfigError` with every problem in them."""
+
+from __future__ import annotations
+
+import glob
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from exporter.clock import Clock
+from exporter.config import files, schema
+from exporter.config.credentials import Surroundings
+from exporter.config.document import BrokenYamlError, compose
+from exporter.config.rules import Complaint, UnusableError
+from exporter.config.secret import Secret
+from exporter.config.section import Document, Section
+from exporter.config.settings import Network, Settings, Tenant
+from exporter.config.shape import read
+from exporter.config.tenants import TenantReader
+from exporter.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from exporter.config.tenants import OwnSection
+
+Shape = TypeVar("Shape")
+CLOCK = Clock()
+
+
+class UnusableConfigError(ConfigError):
+    """A configuration that was refused, and the files to watch for its mending, as `content_digest` takes them."""
+
+    def __init__(
+        self, problems: list[Problem], watched_files: tuple[Path, ...], watched_patterns: tuple[str, ...], digest: str
+    ) -> None:
+        super().__init__(problems)
+        self.watched_files = watched_files
+        self.watched_patterns = watched_patterns
+        self.digest = digest
+
+
+def load(path: Path, environ: Mapping[str, str], *, clock: Clock = CLOCK) -> Settings:
+    """Read the configuration file at `path`. Blocks while it reads files.
+
+    Raises UnusableConfigError, a ConfigError, with every problem. A certificate that does not hold now is a warning.
+    """
+    return _Loading(Surroundings(environ, clock.time())).settings(path)
+
+
+class _Loading:
+    """One run over all the files."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+        self.problems: list[Problem] = []
+        self.patterns: list[str] = []
+
+    def settings(self, path: Path) -> Settings:
+        document, file = self._document(path, schema.FilePart)
+        tenants: list[Tenant] = []
+        network = Network()
+        if not isinstance(file, UnsetType):
+            top = Section(document, "", file)
+            tenants = self._tenants(top)
+            network = self._network(top)
+        return finish(self.around, self.problems, tenants, network, self.patterns)
+
+    def _document(self, path: Path, shape: type[Shape]) -> tuple[Document, Shape | UnsetType]:
+        document = Document(str(path), path.parent, self.problems)
+        try:
+            root = compose(self.around.files.text(path))
+        except UnusableError as error:
+            document.spoil("", error.complaint.what, error.complaint.mend)
+            return document, UNSET
+        except BrokenYamlError as error:
+            self.problems.append(error.problem(document.name))
+            return document, UNSET
+        if root is None:
+            document.spoil("", "there is nothing in the file but comments", "write the configuration there")
+            return document, UNSET
+        return document, read(document, root, shape)
+
+    def _tenants(self, top: Section[schema.FilePart]) -> list[Tenant]:
+        defaults = schema.DefaultsPart() if top.part.defaults is UNSET else top.part.defaults
+        reader = TenantReader(top.inner("defaults", defaults), self.around)
+        sections = [*_entries(top.document, "tenants", top.part.tenants), *self._named_files(top)]
+        _check_given(top, sections, self.around)
+        _check_unique(sections)
+        return [tenant for tenant in map(reader.tenant, sections) if tenant]
+
+    def _named_files(self, top: Section[schema.FilePart]) -> Iterable[OwnSection]:
+        patterns = [] if isinstance(top.part.tenant_files, UnsetType) else top.part.tenant_files
+        paths: dict[Path, None] = {}
+        for at, pattern in enumerate(patterns):
+            if top.is_spoilt(f"tenant_files[{at}]"):
+                continue
+            if not files.has_wildcard(pattern):
+                paths[top.file(pattern)] = None
+                continue
+            self.patterns.append(str(Path(glob.escape(str(top.document.directory))) / pattern))
+            found = files.expand(self.patterns[-1])
+            paths.update(dict.fromkeys(found))
+            if not found:
+                self.around.warn(top.place(f"tenant_files[{at}]"), "no file matches this pattern")
+        for path in paths:
+            document, parts = self._document(path, list[schema.TenantPart])
+            yield from _entries(document, "", parts)
+
+    def _network(self, top: Section[schema.FilePart]) -> Network:
+        part = top.part.network
+        if part is UNSET:
+            return Network()
+        section = top.inner("network", part)
+        ca_file = None
+        if part.ca_file is not UNSET:
+            ca_file = section.file(part.ca_file)
+            try:
+                self._check_authorities(ca_file)
+            except UnusableError as error:
+                section.problem("ca_file", error.complaint)
+        return Network(proxy=None if part.proxy is UNSET else Secret(part.proxy), ca_file=ca_file)
+
+    def _check_authorities(self, path: Path) -> None:
+        self.around.files.read(path)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            context.load_verify_locations(cafile=path)
+        except OSError:  # an SSLError is one
+            raise UnusableError("the file holds no certificate in PEM that can be read", "correct the path") from None
+
+
+def _entries(document: Document, path: str, parts: Sequence[object] | UnsetType) -> list[OwnSection]:
+    if isinstance(parts, UnsetType):
+        return []
+    return [
+        Section(document, f"{path}[{at}]", part)
+        for at, part in enumerate(parts)
+        if isinstance(part, schema.TenantPart)  # else it was no mapping, and that has been said
+    ]
+
+
+def _check_given(top: Section[schema.FilePart], sections: Sequence[OwnSection], around: Surroundings) -> None:
+    if sections or top.document.problems:
+        return
+    if top.part.tenant_files:
+        around.warn(top.place("tenant_files"), "there is no tenant yet, so nothing is polled")
+    else:
+        top.problem("tenants", Complaint("there is no tenant", "add tenants, or tenant_files that hold them"))
+
+
+def _check_unique(sections: Iterable[OwnSection]) -> None:
+    names: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    for section in sections:
+        part = section.part
+        tenant_id = "" if section.is_spoilt("tenant_id") else part.tenant_id.lower()
+        name = tenant_id if part.name is UNSET else part.name
+        for key, value, seen in (("tenant_id", tenant_id, ids), ("name", name, names)):
+            if not value or section.is_spoilt(key):
+                continue
+            first = seen.setdefault(value, section.place(key))
+            if first != section.place(key):
+                section.problem(key, Complaint(f"this {key} is taken", f"the first is at {first}"))
+
+
+def finish(
+    around: Surroundings,
+    problems: list[Problem],
+    tenants: Iterable[Tenant],
+    network: Network,
+    patterns: Iterable[str],
+) -> Settings:
+    """Put the settings together, or raise UnusableConfigError with the problems."""
+    watched = (around.files.paths, tuple(patterns), around.files.digest())
+    if problems:
+        raise UnusableConfigError(problems, *watched)
+    return Settings(tuple(tenants), network, tuple(around.warnings), *watched)

@@ -1,0 +1,177 @@
+"""The shape of the configuration file: the one source for its check and for the JSON Schema of editors.
+
+These classes are filled by `exporter.config.shape`, which knows every value's line; a key that was left out is UNSET.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from exporter.config import rules
+
+
+def _text(rule: rules.Rule, description: str, **more: Any) -> Meta:
+    return Meta(pattern=rule.pattern, description=description, extra={"rule": rule}, extra_json_schema=more or None)
+
+
+def _said(description: str, **more: Any) -> Meta:
+    return Meta(description=description, extra_json_schema=more or None)
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping in the file. It may hold a secret that was written inline, so it does not show its values."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class CloudAddressesPart(Part, frozen=True, kw_only=True):
+    """A cloud that has no name here, by its two addresses."""
+
+    graph: Annotated[str, _text(rules.ADDRESS, "Microsoft Graph, such as https://graph.microsoft.com")]
+    authority: Annotated[str, _text(rules.ADDRESS, "Where tokens come from, such as https://login.microsoftonline.com")]
+
+
+class ClientSecretPart(Part, frozen=True, kw_only=True, tag_field="kind", tag="client_secret"):
+    """An application with a client secret: out of a file, out of a variable, or inline."""
+
+    client_id: Annotated[str, _text(rules.CLIENT_ID, "The application (client) id")]
+    client_secret_file: Annotated[str, _text(rules.FILE, "File that holds the secret and nothing else")] | UnsetType = (
+        UNSET
+    )
+    client_secret_env: (
+        Annotated[str, _text(rules.VARIABLE, "Environment variable that holds the secret")] | UnsetType
+    ) = UNSET
+    client_secret: (
+        Annotated[str, _text(rules.INLINE_SECRET, "The secret itself: better kept in a file")] | UnsetType
+    ) = UNSET
+
+
+class CertificatePart(Part, frozen=True, kw_only=True, tag_field="kind", tag="certificate"):
+    """An application with an RSA certificate."""
+
+    client_id: Annotated[str, _text(rules.CLIENT_ID, "The application (client) id")]
+    certificate_file: Annotated[str, _text(rules.FILE, "Private key and certificate, as PEM or PFX (PKCS#12)")]
+    password_file: Annotated[str, _text(rules.FILE, "File that holds the password of the key")] | UnsetType = UNSET
+
+
+class WorkloadIdentityPart(Part, frozen=True, kw_only=True, tag_field="kind", tag="workload_identity"):
+    """An application that shows a federated token, as Kubernetes hands them out."""
+
+    client_id: (
+        Annotated[str, _text(rules.CLIENT_ID, "The application (client) id; default: $AZURE_CLIENT_ID")] | UnsetType
+    ) = UNSET
+    token_file: (
+        Annotated[str, _text(rules.FILE, "The federated token; default: $AZURE_FEDERATED_TOKEN_FILE")] | UnsetType
+    ) = UNSET
+
+
+class ManagedIdentityPart(Part, frozen=True, kw_only=True, tag_field="kind", tag="managed_identity"):
+    """The identity that Azure gives to the machine."""
+
+    client_id: (
+        Annotated[str, _text(rules.CLIENT_ID, "Client id of a user-assigned identity; without it the machine's own")]
+        | UnsetType
+    ) = UNSET
+
+
+class AzureCliPart(Part, frozen=True, kw_only=True, tag_field="kind", tag="azure_cli"):
+    """Whoever is signed in to the Azure CLI: delegated permissions, for trying things out."""
+
+
+CredentialPart: TypeAlias = (
+    ClientSecretPart | CertificatePart | WorkloadIdentityPart | ManagedIdentityPart | AzureCliPart
+)
+CloudPart: TypeAlias = Literal["global", "us_gov_l4", "us_gov_l5", "china"] | CloudAddressesPart
+SourcesPart: TypeAlias = (
+    Literal["auto"]
+    | Annotated[
+        list[Literal["userRegistrationDetails", "credentialUserRegistrationCount", "usersRegisteredByFeature"]],
+        Meta(min_length=1, extra_json_schema={"uniqueItems": True}),
+    ]
+)
+SplitsPart: TypeAlias = list[Literal["user_type", "is_admin"]]
+
+
+class DefaultsPart(Part, frozen=True, kw_only=True):
+    """What every tenant has unless it says otherwise."""
+
+    cloud: Annotated[CloudPart, _said("The national cloud, by name or by addresses", default="global")] | UnsetType = (
+        UNSET
+    )
+    sources: (
+        Annotated[SourcesPart, _said("The Graph resources to poll: auto, or a list", default="auto")] | UnsetType
+    ) = UNSET
+    poll_interval: (
+        Annotated[str, _text(rules.INTERVAL, "From one poll to the next; at least 1s", default="1h")] | UnsetType
+    ) = UNSET
+    poll_timeout: (
+        Annotated[str, _text(rules.DURATION, "When a poll is given up; default: three quarters of poll_interval")]
+        | UnsetType
+    ) = UNSET
+    max_staleness: (
+        Annotated[str, _text(rules.DURATION, "When old values vanish; default: three times poll_interval")] | UnsetType
+    ) = UNSET
+    splits: (
+        Annotated[
+            SplitsPart,
+            _said("Labels that split the counts: fewer splits, fewer series", default=["user_type", "is_admin"]),
+        ]
+        | UnsetType
+    ) = UNSET
+    credential: (
+        Annotated[CredentialPart, _said("How to get a token; a tenant's own replaces the default whole")] | UnsetType
+    ) = UNSET
+
+
+class TenantPart(DefaultsPart, frozen=True, kw_only=True):
+    """One tenant. Every key of `defaults` can be given here too, and wins."""
+
+    tenant_id: Annotated[str, _text(rules.TENANT_ID, "The tenant's (directory's) id, a GUID")]
+    name: Annotated[str, _text(rules.NAME, "Value of the label `tenant`; default: the tenant id")] | UnsetType = UNSET
+
+
+class NetworkPart(Part, frozen=True, kw_only=True):
+    """How to get out."""
+
+    proxy: Annotated[str, _text(rules.PROXY, "Proxy for Graph and token requests, http:// or https://")] | UnsetType = (
+        UNSET
+    )
+    ca_file: (
+        Annotated[str, _text(rules.FILE, "PEM file of the authorities to trust, for a proxy that breaks TLS open")]
+        | UnsetType
+    ) = UNSET
+
+
+class FilePart(Part, frozen=True, kw_only=True):
+    """Configuration of entra-mfa-exporter."""
+
+    defaults: DefaultsPart | UnsetType = UNSET
+    tenants: Annotated[list[TenantPart], _said("The tenants")] | UnsetType = UNSET
+    tenant_files: (
+        Annotated[
+            list[Annotated[str, _text(rules.FILE, "Path or pattern, relative to the directory of this file")]],
+            _said("Files that each hold a list like `tenants`"),
+        ]
+        | UnsetType
+    ) = UNSET
+    network: NetworkPart | UnsetType = UNSET
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the configuration file, with what the types alone cannot say."""
+    schema = msgspec.json.schema(FilePart)
+    parts = schema["$defs"]
+    for part in parts.values():
+        part["title"] = part["title"].removesuffix("Part")
+    one_of = ("client_secret_file", "client_secret_env", "client_secret")
+    parts["ClientSecretPart"]["oneOf"] = [{"required": [key]} for key in one_of]
+    parts["FilePart"]["anyOf"] = [{"required": ["tenants"]}, {"required": ["tenant_files"]}]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of entra-mfa-exporter",
+        **schema,
+    }

@@ -1,0 +1,81 @@
+"""Where the values of a document stand, and which of them are spoilt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from exporter.errors import Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.config.rules import Complaint
+
+Part = TypeVar("Part")
+Inner = TypeVar("Inner")
+
+
+def child_path(path: str, key: str) -> str:
+    """Return the path of `key` in the mapping at `path`."""
+    return f"{path}.{key}" if path and key else path or key
+
+
+@dataclass(slots=True)
+class Document:
+    """One file, or the environment: where its values stand, and which of them are spoilt.
+
+    `name` is what messages call it, `directory` where its relative paths begin. The keys of `places` and `spoilt` are
+    paths such as `tenants[3].poll_interval`.
+    """
+
+    name: str
+    directory: Path
+    problems: list[Problem]
+    places: dict[str, str] = field(default_factory=dict)
+    spoilt: set[str] = field(default_factory=set)
+
+    def place(self, path: str) -> str:
+        """Say where `path` stands; of a key that is not there, where it would belong."""
+        parent = path
+        while parent and parent not in self.places:
+            parent = _parent(parent)
+        return self.places.get(parent, self.name)
+
+    def spoil(self, path: str, what: str, mend: str = "", *, place: str = "") -> None:
+        """Record a problem at `path`. It and everything around it cannot be relied on."""
+        self.problems.append(Problem(place or self.place(path), what, mend))
+        while path:
+            self.spoilt.add(path)
+            path = _parent(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Section(Generic[Part]):
+    """One mapping of a document, filled in, and where it stands."""
+
+    document: Document
+    path: str
+    part: Part
+
+    def at(self, key: str) -> str:
+        return child_path(self.path, key)
+
+    def place(self, key: str) -> str:
+        return self.document.place(self.at(key))
+
+    def is_spoilt(self, key: str) -> bool:
+        return self.at(key) in self.document.spoilt
+
+    def problem(self, key: str, complaint: Complaint) -> None:
+        self.document.spoil(self.at(key), complaint.what, complaint.mend)
+
+    def file(self, name: str) -> Path:
+        return self.document.directory / name
+
+    def inner(self, key: str, part: Inner) -> Section[Inner]:
+        return Section(self.document, self.at(key), part)
+
+
+def _parent(path: str) -> str:
+    return path[: max(path.rfind("."), path.rfind("["), 0)]

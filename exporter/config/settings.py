@@ -1,0 +1,114 @@
+"""The program's shape of the configuration: complete, consistent, and never changed. A reload makes a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.config.secret import Secret
+
+AUTO = "auto"
+SOURCES = ("userRegistrationDetails", "credentialUserRegistrationCount", "usersRegisteredByFeature")
+CLOUDS = ("global", "us_gov_l4", "us_gov_l5", "china")
+SPLITS = ("user_type", "is_admin")
+
+
+@dataclass(frozen=True, slots=True)
+class CloudAddresses:
+    """A cloud given by its addresses: `https://host` or `https://host:port`, lower case, without a slash at the end."""
+
+    graph: str
+    authority: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """An application with a client secret."""
+
+    client_id: str
+    secret: Secret[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """An application with an RSA certificate.
+
+    `data` is the file as it is, PEM or PKCS#12. `expires_at` and `not_before` are seconds since the epoch, of the
+    certificate that belongs to the key; `place` says where the file is configured.
+    """
+
+    client_id: str
+    data: Secret[bytes]
+    password: Secret[str] | None
+    expires_at: float
+    not_before: float
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadIdentity:
+    """An application with a federated token, which is replaced about once an hour: read the file at each use."""
+
+    client_id: str
+    token_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedIdentity:
+    """The identity of the machine: system-assigned without a client id, else the user-assigned one."""
+
+    client_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AzureCli:
+    """Whoever is signed in to the Azure CLI: delegated permissions, for trying things out."""
+
+
+Credential: TypeAlias = ClientSecret | Certificate | WorkloadIdentity | ManagedIdentity | AzureCli
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One tenant, everything decided. Times are seconds; `tenant_id` is a GUID in lower case.
+
+    `cloud` is one of `CLOUDS` or the addresses of another; `sources` is `("auto",)` or names out of `SOURCES`;
+    `splits` are names out of `SPLITS`, in that order.
+    """
+
+    name: str
+    tenant_id: str
+    cloud: str | CloudAddresses
+    sources: tuple[str, ...]
+    poll_interval: float
+    poll_timeout: float
+    max_staleness: float
+    splits: tuple[str, ...]
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How to get out. The proxy's URL may hold a user name and a password, so all of it is a secret."""
+
+    proxy: Secret[str] | None = None
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration.
+
+    `watched_files` and the files that match `watched_patterns` now are what it was made of; `digest` is the digest of
+    their content at the time (see `exporter.config.files.content_digest`).
+    """
+
+    tenants: tuple[Tenant, ...]
+    network: Network
+    warnings: tuple[str, ...]
+    watched_files: tuple[Path, ...]
+    watched_patterns: tuple[str, ...]
+    digest: str

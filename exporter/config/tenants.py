@@ -1,0 +1,147 @@
+"""One tenant out of its own keys, the defaults and what is built in; and what has to fit together in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import UNSET
+
+from exporter.config import schema
+from exporter.config.credentials import Surroundings, credential
+from exporter.config.durations import format_duration, parse_duration
+from exporter.config.rules import Complaint
+from exporter.config.settings import AUTO, SOURCES, SPLITS, CloudAddresses, Credential, Tenant
+from exporter.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.config.section import Section
+
+OwnSection: TypeAlias = "Section[schema.TenantPart]"
+DefaultsSection: TypeAlias = "Section[schema.DefaultsPart]"
+
+POLL_INTERVAL = 3600.0
+SHORT_INTERVAL = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """One of the three durations, and where it comes from: nothing when it is built in."""
+
+    key: str
+    seconds: float
+    section: OwnSection | DefaultsSection | None
+
+    @property
+    def place(self) -> str:
+        return self.section.place(self.key) if self.section else ""
+
+
+@dataclass(slots=True)
+class TenantReader:
+    """Makes tenants. What is wrong with the defaults is said once, however many tenants have it from there."""
+
+    defaults: DefaultsSection
+    around: Surroundings
+    default_credential: Credential | None = None
+    reported: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        part = self.defaults.part.credential
+        if part is not UNSET:
+            self.default_credential = credential(self.defaults.inner("credential", part), self.around)
+
+    def tenant(self, own: OwnSection) -> Tenant | None:
+        """Make the tenant, or None with the problems recorded."""
+        cloud = self._cloud(own)
+        times = self._times(own, microsoft=isinstance(cloud, str))
+        sources = self._words(own, "sources", SOURCES) or (AUTO,)
+        splits = self._words(own, "splits", SPLITS)
+        found = self._credential(own)
+        if cloud is None or times is None or found is None or own.is_spoilt(""):
+            return None
+        tenant_id = own.part.tenant_id.lower()
+        return Tenant(
+            name=tenant_id if own.part.name is UNSET else own.part.name,
+            tenant_id=tenant_id,
+            cloud=cloud,
+            sources=sources,
+            poll_interval=times[0],
+            poll_timeout=times[1],
+            max_staleness=times[2],
+            splits=SPLITS if splits is None else splits,
+            credential=found,
+        )
+
+    def _giver(self, own: OwnSection, key: str) -> OwnSection | DefaultsSection | None:
+        """Find the section that says something about `key`, be it nonsense."""
+        for section in (own, self.defaults):
+            if getattr(section.part, key) is not UNSET or section.is_spoilt(key):
+                return section
+        return None
+
+    def _cloud(self, own: OwnSection) -> str | CloudAddresses | None:
+        giver = self._giver(own, "cloud")
+        if giver is None:
+            return "global"
+        cloud = giver.part.cloud
+        if cloud is UNSET or giver.is_spoilt("cloud"):
+            return None
+        if isinstance(cloud, schema.CloudAddressesPart):
+            return CloudAddresses(graph=cloud.graph.lower().rstrip("/"), authority=cloud.authority.lower().rstrip("/"))
+        return cloud
+
+    def _words(self, own: OwnSection, key: str, known: Sequence[str]) -> tuple[str, ...] | None:
+        """Return a list of words in the order of `known`, None where nothing usable is given."""
+        giver = self._giver(own, key)
+        words = getattr(giver.part, key) if giver and not giver.is_spoilt(key) else None
+        if giver is None or not isinstance(words, list):
+            return None
+        if len(set(words)) < len(words):
+            giver.problem(key, Complaint("a word is given twice", "keep one"))
+        return tuple(word for word in known if word in words)
+
+    def _times(self, own: OwnSection, *, microsoft: bool) -> tuple[float, float, float] | None:
+        interval = self._time(own, "poll_interval", POLL_INTERVAL)
+        if interval is None:
+            return None
+        if microsoft and interval.seconds < SHORT_INTERVAL:
+            self.around.warn(
+                interval.place, "below 1m: Microsoft's reports change every few hours, and its limits are tight"
+            )
+        timeout = self._time(own, "poll_timeout", interval.seconds * 3 / 4)
+        staleness = self._time(own, "max_staleness", interval.seconds * 3)
+        if timeout and timeout.seconds >= interval.seconds:
+            timeout = self._misfit(own, interval, timeout, "below", interval.seconds * 3 / 4)
+        if staleness and staleness.seconds <= interval.seconds:
+            staleness = self._misfit(own, interval, staleness, "above", interval.seconds * 3)
+        return (interval.seconds, timeout.seconds, staleness.seconds) if timeout and staleness else None
+
+    def _time(self, own: OwnSection, key: str, built_in: float) -> Time | None:
+        giver = self._giver(own, key)
+        if giver is None:
+            return Time(key, built_in, None)
+        return None if giver.is_spoilt(key) else Time(key, parse_duration(getattr(giver.part, key)), giver)
+
+    def _misfit(self, own: OwnSection, interval: Time, other: Time, wanted: str, built_in: float) -> Time:
+        """Report a duration that does not go with the interval. One of the defaults gives way to a tenant's own."""
+        if interval.section is own and other.section is not own:
+            return Time(other.key, built_in, None)
+        pair = (interval.place, other.place)
+        if pair not in self.reported:
+            self.reported.add(pair)
+            hours, others = format_duration(interval.seconds), format_duration(other.seconds)
+            at = f" at {interval.place}" if interval.place else ", the default"
+            what = f"{others} is not {wanted} poll_interval {hours}{at}"
+            own.document.problems.append(Problem(other.place, what, f"choose one {wanted} {hours}"))
+        return other
+
+    def _credential(self, own: OwnSection) -> Credential | None:
+        part = own.part.credential
+        if part is not UNSET:
+            return credential(own.inner("credential", part), self.around)
+        if self._giver(own, "credential") is None:
+            own.problem("", Complaint("there is no credential", "add credential here or under defaults"))
+        return None if own.is_spoilt("credential") else self.default_credential
