@@ -1,0 +1,209 @@
+"""Asking Graph: a session, a token, a place in the limiter, a deadline; answers go to `protocol`, errors to `retry`."""
+
+from __future__ import annotations
+
+import ssl
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import aiohttp
+from yarl import URL
+
+from exporter.errors import PollError, Reason
+from exporter.graph.protocol import Answer, Page, Resource, check_next_link, decipher
+from exporter.graph.retry import next_delay
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+    from random import Random
+
+    from exporter.clock import Clock
+    from exporter.graph.clouds import Cloud
+    from exporter.graph.limits import Limiters
+
+T = TypeVar("T")
+REQUEST_SECONDS = 90.0
+BODY_BYTES = 32 * 1024 * 1024
+CONNECTIONS = 100
+PAGES = 50_000
+
+
+class Tokens(Protocol):
+    """Where the bearer token of one tenant comes from."""
+
+    async def token(self) -> str:
+        """Return a token that is good now."""
+
+    def reject(self, token: str) -> None:
+        """Graph refused `token`: it must not be returned again."""
+
+
+def make_ssl_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Trust the system's authorities and those of `ca_file`. Takes some 20 ms; call it in a thread."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+def open_session(context: ssl.SSLContext) -> aiohttp.ClientSession:
+    """Open the one session that Graph and token requests share: no cookies, no .netrc, deadlines by the caller."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context, limit=CONNECTIONS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        trust_env=False,
+    )
+
+
+def proxy_for(url: str, configured: str | None) -> str | None:
+    """Choose the proxy for `url`: the configured one, else HTTPS_PROXY unless NO_PROXY names the host."""
+    if configured is not None:
+        return configured
+    if urllib.request.proxy_bypass(URL(url).host or ""):
+        return None
+    return urllib.request.getproxies().get("https")
+
+
+@dataclass(frozen=True)
+class GraphConnection:
+    """What all tenants share: the session, the limits, the clock, and what is counted."""
+
+    session: aiohttp.ClientSession
+    limiters: Limiters
+    clock: Clock
+    random: Random
+    observe: Callable[[str, str, float], None]
+    user_agent: str
+    proxy: str | None = None
+
+
+@dataclass(frozen=True)
+class GraphClient:
+    """Graph for one tenant during one poll; `deadline` is on the monotonic clock and holds for all of it."""
+
+    connection: GraphConnection
+    cloud: Cloud
+    tenant_id: str
+    application: str
+    tokens: Tokens
+    deadline: float
+
+    async def get(self, resource: Resource, query: str, decode: Callable[[bytes], T]) -> T:
+        """Get `resource` with the query string `query` and decode its body.
+
+        Raises PollError after the last attempt.
+        """
+        return await self._ask(resource, self._address(resource, query), decode)
+
+    async def pages(self, resource: Resource, query: str, decode: Callable[[bytes], Page[T]]) -> AsyncIterator[Page[T]]:
+        """Get `resource` page by page, following nextLinks that stay where they belong and never repeat."""
+        url: str | None = self._address(resource, query)
+        seen: set[int] = set()
+        while url is not None:
+            if hash(url) in seen or len(seen) >= PAGES:
+                raise PollError(
+                    Reason.INCOMPLETE, f"the pages of {resource.name} go round in circles; nothing is shown"
+                )
+            seen.add(hash(url))
+            page = await self._ask(resource, url, decode)
+            yield page
+            link = page.next_link
+            url = check_next_link(link, self.cloud.graph, resource) if link is not None else None
+
+    def _address(self, resource: Resource, query: str) -> str:
+        return f"{self.cloud.graph}{resource.path}" + (f"?{query}" if query else "")
+
+    async def _ask(self, resource: Resource, url: str, decode: Callable[[bytes], T]) -> T:
+        """Ask until there is an answer, or until `retry` says that there will be none."""
+        attempt, fresh_token_tried = 0, False
+        while True:
+            attempt += 1
+            token = ""
+            try:
+                token = await self.tokens.token()
+                answer = await self._send(resource, url, token)
+                return decipher(answer, decode, resource, self.connection.clock.time())
+            except PollError as error:
+                if token and error.status == HTTPStatus.UNAUTHORIZED and not fresh_token_tried:
+                    fresh_token_tried = True
+                    self.tokens.reject(token)
+                    continue
+                remaining = self.deadline - self.connection.clock.monotonic()
+                delay = next_delay(attempt, error, remaining, self.connection.random)
+                if delay is None:
+                    raise
+            await self.connection.clock.sleep(delay)
+
+    async def _send(self, resource: Resource, url: str, token: str) -> Answer:
+        shared, clock = self.connection, self.connection.clock
+        async with shared.limiters.place(self.cloud.graph, self.application, self.tenant_id):
+            began, code = clock.monotonic(), "aborted"
+            try:
+                async with clock.timeout(REQUEST_SECONDS):
+                    answer = await self._exchange(url, token)
+                code = str(answer.status)
+            except TimeoutError:
+                code = Reason.TIMEOUT
+                raise PollError(
+                    Reason.TIMEOUT, f"Graph did not answer {resource.name} in {REQUEST_SECONDS:.0f} s"
+                ) from None
+            except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as problem:
+                code = Reason.UNREACHABLE
+                raise PollError(Reason.UNREACHABLE, f"{_why_unreachable(problem)} ({self.cloud.graph})") from None
+            finally:
+                shared.observe(resource.name, code, clock.monotonic() - began)
+        return answer
+
+    async def _exchange(self, url: str, token: str) -> Answer:
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json",
+            "User-Agent": self.connection.user_agent,
+            "client-request-id": str(uuid.uuid4()),
+        }
+        proxy = proxy_for(url, self.connection.proxy)
+        address = URL(url, encoded=True)
+        request = self.connection.session.get(address, headers=headers, allow_redirects=False, proxy=proxy)
+        async with request as response:
+            body = await read_capped(response)
+            if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                response.close()
+            return Answer(response.status, response.headers, body)
+
+
+async def read_capped(response: aiohttp.ClientResponse) -> bytes:
+    """Read a body of at most BODY_BYTES, counted after decompression."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > BODY_BYTES:
+            response.close()
+            raise PollError(Reason.MALFORMED, f"an answer of Graph is larger than {BODY_BYTES // 2**20} MiB")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+#: What kept an answer from coming, in our own words: the exception's own text may hold anything. First match counts.
+_FAILURES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (
+        (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
+        "the certificate is not trusted; is a proxy in between, and is network.ca_file set?",
+    ),
+    ((aiohttp.ClientConnectorDNSError,), "the name cannot be resolved; look at the DNS of this machine"),
+    ((aiohttp.ClientHttpProxyError,), "the proxy refuses the connection; look at network.proxy"),
+    ((aiohttp.ClientProxyConnectionError,), "the proxy cannot be reached; look at network.proxy"),
+    ((aiohttp.ClientSSLError, ssl.SSLError), "TLS failed; is a proxy in between?"),
+    ((aiohttp.ClientConnectorError,), "no connection; look at the firewall and at network.proxy"),
+    ((aiohttp.ClientResponseError,), "the answer is not HTTP; is a proxy in between?"),
+    ((aiohttp.ClientError, OSError, ValueError), "the connection broke off"),
+)
+
+
+def _why_unreachable(problem: Exception) -> str:
+    return next(sentence for kinds, sentence in _FAILURES if isinstance(problem, kinds))

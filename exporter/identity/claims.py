@@ -1,0 +1,40 @@
+"""What a token says of itself, read without checking the signature: that is Graph's to do.
+
+Source: Microsoft identity platform documentation, "Access token claims reference". A token that cannot be read is
+legal (tokens are opaque to a client), then there is nothing to check.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import msgspec
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """The claims that tell which token this is; `roles` are application permissions, `scp` delegated ones."""
+
+    tid: str | None = None
+    aud: str | None = None
+    roles: tuple[str, ...] = ()
+    scp: str = ""
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """All permissions in the token, application and delegated."""
+        return frozenset(self.roles) | frozenset(self.scp.split())
+
+
+_decoder = msgspec.json.Decoder(Claims)
+
+
+def read_claims(token: str) -> Claims | None:
+    """Read the claims of a JWT, or None when the token is something else."""
+    parts = token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 - header, payload, signature
+        return None
+    try:
+        return _decoder.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        return None

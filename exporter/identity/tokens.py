@@ -1,0 +1,147 @@
+"""TokenSource: one token for one tenant, asked for once however many want it, renewed before it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from exporter.errors import PollError, Reason
+from exporter.identity.claims import Claims, read_claims
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from exporter.clock import Clock
+
+REQUEST_SECONDS = 30.0
+SHORTEST_LIFETIME_SECONDS = 10.0
+LONGEST_LIFETIME_SECONDS = 86_400.0
+RENEW_AHEAD_SECONDS = 300.0
+RENEW_PAUSE_SECONDS = 30.0
+TOKEN_CHARACTERS = 65_536
+
+#: How a failed request for a token is counted in `entra_exporter_token_requests_total`.
+_OUTCOMES = {
+    Reason.UNAUTHORIZED: "refused",
+    Reason.CREDENTIAL: "unusable",
+    Reason.MALFORMED: "unusable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A token as Entra gave it: its text, and how many seconds it lives from now."""
+
+    text: str = field(repr=False)
+    lifetime_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    text: str = field(repr=False)
+    renew_at: float
+    ends_at: float
+
+
+class TokenSource:
+    """The token of one tenant. `ask` requests a new one; times are the clock's monotonic ones.
+
+    A failed request is passed on to everyone who waited for it. While the held token is still good, a failed renewal
+    is no failure: it is tried again half a minute later.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[], Awaitable[IssuedToken]],
+        tenant_id: str,
+        clock: Clock,
+        count: Callable[[str], None],
+    ) -> None:
+        self._ask = ask
+        self._tenant_id = tenant_id
+        self._clock = clock
+        self._count = count
+        self._lock = asyncio.Lock()
+        self._held: _Held | None = None
+        self._asked = 0
+        self._failure: PollError | None = None
+        self._pause_until = 0.0
+
+    async def token(self) -> str:
+        """Return a token that is good now.
+
+        Raises PollError: `unauthorized`, `credential`, `identity_unavailable`, `unreachable`, `timeout` or `malformed`.
+        """
+        now = self._clock.monotonic()
+        held = self._held
+        if held is not None and (now < held.renew_at or (now < held.ends_at and now < self._pause_until)):
+            return held.text
+        try:
+            return (await self._renewed()).text
+        except PollError:
+            if held is None or self._held is not held or self._clock.monotonic() >= held.ends_at:
+                raise
+            self._pause_until = self._clock.monotonic() + RENEW_PAUSE_SECONDS
+            return held.text
+
+    def reject(self, token: str) -> None:
+        """Graph refused `token`: forget it, so that the next one is new."""
+        if self._held is not None and self._held.text == token:
+            self._held = None
+
+    async def _renewed(self) -> _Held:
+        """Ask, or share what somebody else asked for while we waited."""
+        asked_before = self._asked
+        async with self._lock:
+            if self._asked == asked_before:
+                await self._renew()
+            if self._failure is not None:
+                raise self._failure
+            if self._held is None:  # rejected between the answer and our turn
+                await self._renew()
+            assert self._held is not None
+            return self._held
+
+    async def _renew(self) -> None:
+        self._failure = None
+        try:
+            issued = await self._request()
+        except PollError as error:
+            self._count(_OUTCOMES.get(error.reason, "unavailable"))
+            self._failure = error
+            raise
+        finally:
+            self._asked += 1
+        self._count("issued")
+        now = self._clock.monotonic()
+        ahead = min(RENEW_AHEAD_SECONDS, issued.lifetime_seconds / 5)
+        self._held = _Held(issued.text, now + issued.lifetime_seconds - ahead, now + issued.lifetime_seconds)
+
+    async def _request(self) -> IssuedToken:
+        try:
+            async with self._clock.timeout(REQUEST_SECONDS):
+                issued = await self._ask()
+        except TimeoutError:
+            raise PollError(Reason.TIMEOUT, f"Entra did not answer within {REQUEST_SECONDS:.0f} s") from None
+        return check_token(issued, self._tenant_id)
+
+
+def check_token(issued: IssuedToken, tenant_id: str) -> IssuedToken:
+    """Check the shape, the lifetime and, where the token can be read, the tenant of a new token."""
+    text = issued.text
+    if not _is_header_text(text) or len(text) > TOKEN_CHARACTERS:
+        raise PollError(Reason.MALFORMED, "Entra's answer holds no usable token; a proxy may have replaced it")
+    if not issued.lifetime_seconds >= SHORTEST_LIFETIME_SECONDS:
+        raise PollError(Reason.MALFORMED, "Entra gave a token that is as good as expired; look at this machine's clock")
+    claims: Claims | None = read_claims(text)
+    if claims is not None and claims.tid is not None and claims.tid.lower() != tenant_id.lower():
+        raise PollError(
+            Reason.UNAUTHORIZED,
+            "the credential yields a token of another tenant, which is not used; look at tenant_id and the credential",
+        )
+    return IssuedToken(text, min(issued.lifetime_seconds, LONGEST_LIFETIME_SECONDS))
+
+
+def _is_header_text(text: object) -> bool:
+    return isinstance(text, str) and text != "" and text.isascii() and text.isprintable() and " " not in text
