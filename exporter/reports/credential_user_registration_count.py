@@ -1,0 +1,70 @@
+"""The source `credentialUserRegistrationCount`: totals only, in beta, for tenants where the details are out of reach.
+
+Source: Microsoft Graph beta documentation, "reportRoot: getCredentialUserRegistrationCount". The schema, the example on
+that page and real answers spell two fields differently; all spellings are read. Of the example, 23423 of 23123 users
+are registered: a part may exceed the total.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from exporter.errors import PollError, Reason
+from exporter.graph.protocol import Collection, Resource
+from exporter.metrics.family import sample
+from exporter.reports.entries import is_count, read_entries
+from exporter.reports.methods import Words
+from exporter.reports.report import REGISTERED_USERS, USERS, Graph, Report
+
+RESOURCE = Resource(
+    name="credentialUserRegistrationCount",
+    path="/beta/reports/getCredentialUserRegistrationCount",
+    permission="Reports.Read.All",
+)
+STATUSES = ("registered", "enabled", "capable", "mfaRegistered")
+STATUS_SPELLINGS = ("registrationStatus", "userRegistrationStatus")
+COUNT_SPELLINGS = ("registrationCount", "userRegistrationCount", "userRegistationCount")
+
+
+class Counts(msgspec.Struct, rename="camel"):
+    """The one object of the report."""
+
+    total_user_count: Any = None
+    user_registration_counts: list[Any] | None = None
+
+
+_decoder = msgspec.json.Decoder(Collection[Counts])
+
+
+class CredentialUserRegistrationCount:
+    """Users and registered users, its statuses as they come, without splits."""
+
+    name = RESOURCE.name
+    resources = (RESOURCE,)
+
+    async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:  # noqa: ARG002 - it has none
+        """Ask once. An empty collection is no report; more than one object is not the documented shape."""
+        collection = await graph.get(RESOURCE, "", _decoder.decode)
+        if not collection.value:
+            raise PollError(
+                Reason.INCOMPLETE, f"Graph's {RESOURCE.name} is empty: it has no report for this tenant yet"
+            )
+        if len(collection.value) > 1 or not is_count(collection.value[0].total_user_count):
+            raise PollError(Reason.MALFORMED, f"Graph's {RESOURCE.name} is not one object with a totalUserCount")
+        return _report(collection.value[0])
+
+
+def _report(counts: Counts) -> Report:
+    entries = read_entries(counts.user_registration_counts or [], STATUS_SPELLINGS, COUNT_SPELLINGS, Words(STATUSES))
+    return Report(
+        users=counts.total_user_count,
+        samples=(
+            sample(USERS, counts.total_user_count),
+            *(sample(REGISTERED_USERS, users, status=status) for status, users in entries.by_word.items()),
+        ),
+        rows=entries.rows,
+        duplicate_rows=entries.duplicates,
+        incomplete_rows=entries.incomplete,
+    )

@@ -1,0 +1,87 @@
+"""The contract between a source and whoever polls it: the families, the report, the port to Graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from exporter.metrics.family import Family, Kind, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from exporter.graph.protocol import Page, Resource
+
+T = TypeVar("T")
+SPLITS = {"user_type": ("member", "guest"), "is_admin": ("true", "false")}
+IDENTITY = ("tenant", "source", "population")
+LABELS = (*IDENTITY, *SPLITS)
+
+USERS = Family("entra_users", "Users in the report, as of the last complete poll: the denominator.", Kind.GAUGE, LABELS)
+REGISTERED_USERS = Family(
+    "entra_registered_users",
+    "Users in each registration status, as of the last complete poll.",
+    Kind.GAUGE,
+    (*LABELS, "status"),
+)
+METHOD_USERS = Family(
+    "entra_method_users",
+    "Users who registered the method, as of the last complete poll; a user can have several.",
+    Kind.GAUGE,
+    (*LABELS, "method"),
+)
+DEFAULT_METHOD_USERS = Family(
+    "entra_default_method_users",
+    "Users by preferred second factor, as of the last complete poll.",
+    Kind.GAUGE,
+    (*LABELS, "method"),
+)
+STRENGTH_USERS = Family(
+    "entra_strength_users",
+    "Users by the strongest method they registered, as of the last complete poll; each user is in one strength.",
+    Kind.GAUGE,
+    (*LABELS, "strength"),
+)
+REPORT_FAMILIES = (USERS, REGISTERED_USERS, METHOD_USERS, DEFAULT_METHOD_USERS, STRENGTH_USERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One complete report, counted. `last_updated` is Microsoft's age of the data, seconds since the epoch."""
+
+    users: int
+    samples: tuple[Sample, ...]
+    rows: int
+    duplicate_rows: int = 0
+    incomplete_rows: int = 0
+    last_updated: float | None = None
+
+    def status_users(self, status: str) -> int | None:
+        """Users in a registration status over all splits, or None when the source does not tell."""
+        values = [
+            one.value for one in self.samples if one.family is REGISTERED_USERS and ("status", status) in one.labels
+        ]
+        return int(sum(values)) if values else None
+
+
+class Graph(Protocol):
+    """What a source may ask of Graph, for one tenant during one poll."""
+
+    async def get(self, resource: Resource, query: str, decode: Callable[[bytes], T]) -> T:
+        """Get one object."""
+
+    def pages(self, resource: Resource, query: str, decode: Callable[[bytes], Page[T]]) -> AsyncIterator[Page[T]]:
+        """Get a collection page by page."""
+
+
+class Source(Protocol):
+    """A report of Graph: `name` is the `source` label, `resources` are what it asks for."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def resources(self) -> tuple[Resource, ...]: ...
+
+    async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
+        """Collect one complete report, split by `splits`. Raises PollError; there is no half report."""

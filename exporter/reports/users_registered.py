@@ -1,0 +1,113 @@
+"""The source `usersRegisteredByFeature`: totals by user type and role, for delegated permission.
+
+Source: Microsoft Graph documentation, "authenticationMethodsRoot: usersRegisteredByFeature" and
+"usersRegisteredByMethod". Each function is asked once for each cell of the splits: user types `member` and `guest`,
+roles `admin` (every administrator role) and `user` (everybody else). There is no `mfaRegistered` in this report.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import msgspec
+
+from exporter.errors import PollError, Reason
+from exporter.graph.protocol import Resource
+from exporter.metrics.family import sample
+from exporter.reports.entries import is_count, read_entries
+from exporter.reports.methods import METHODS, Words
+from exporter.reports.report import METHOD_USERS, REGISTERED_USERS, SPLITS, USERS, Graph, Report
+
+ROOT = "/v1.0/reports/authenticationMethods"
+PERMISSION = "AuditLog.Read.All (delegated)"
+#: Graph's word for the feature → the status.
+STATUS_OF_FEATURE = {
+    "ssprRegistered": "registered",
+    "ssprEnabled": "enabled",
+    "ssprCapable": "capable",
+    "mfaCapable": "mfaCapable",
+    "passwordlessCapable": "passwordlessCapable",
+}
+INCLUDED = {
+    ("user_type", "member"): "member",
+    ("user_type", "guest"): "guest",
+    ("is_admin", "true"): "admin",
+    ("is_admin", "false"): "user",
+}
+
+
+def _resource(function: str, user_types: str, roles: str) -> Resource:
+    path = f"{ROOT}/{function}(includedUserTypes='{user_types}',includedUserRoles='{roles}')"
+    return Resource(function, path, PERMISSION)
+
+
+class Summary(msgspec.Struct, rename="camel"):
+    """The answer of either function; which of the lists it has depends on the function."""
+
+    total_user_count: Any = None
+    user_registration_feature_counts: list[Any] = []
+    user_registration_method_counts: list[Any] = []
+
+
+_decoder = msgspec.json.Decoder(Summary)
+
+
+class UsersRegistered:
+    """Users, registered users and methods, split by user type and admin."""
+
+    name = "usersRegisteredByFeature"
+    resources = (
+        _resource("usersRegisteredByFeature", "all", "all"),
+        _resource("usersRegisteredByMethod", "all", "all"),
+    )
+
+    async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
+        """Ask both functions for each cell, one after the other."""
+        cells = [
+            await _cell(graph, dict(zip(splits, values, strict=True)))
+            for values in itertools.product(*(SPLITS[split] for split in splits))
+        ]
+        return Report(
+            users=sum(cell.users for cell in cells),
+            samples=tuple(one for cell in cells for one in cell.samples),
+            rows=sum(cell.rows for cell in cells),
+            duplicate_rows=sum(cell.duplicate_rows for cell in cells),
+            incomplete_rows=sum(cell.incomplete_rows for cell in cells),
+        )
+
+
+async def _cell(graph: Graph, labels: dict[str, str]) -> Report:
+    by_feature = await _ask(graph, "usersRegisteredByFeature", labels)
+    by_method = await _ask(graph, "usersRegisteredByMethod", labels)
+    words = Words(STATUS_OF_FEATURE.values())
+    features = read_entries(
+        by_feature.user_registration_feature_counts,
+        ["feature"],
+        ["userCount"],
+        lambda feature: words(STATUS_OF_FEATURE.get(feature, feature)),
+    )
+    methods = read_entries(
+        by_method.user_registration_method_counts, ["authenticationMethod"], ["userCount"], Words(METHODS)
+    )
+    users_by_method = dict.fromkeys(METHODS, 0) | methods.by_word
+    return Report(
+        users=by_feature.total_user_count,
+        samples=(
+            sample(USERS, by_feature.total_user_count, **labels),
+            *(sample(REGISTERED_USERS, users, status=word, **labels) for word, users in features.by_word.items()),
+            *(sample(METHOD_USERS, users, method=word, **labels) for word, users in users_by_method.items()),
+        ),
+        rows=features.rows + methods.rows,
+        duplicate_rows=features.duplicates + methods.duplicates,
+        incomplete_rows=features.incomplete + methods.incomplete,
+    )
+
+
+async def _ask(graph: Graph, function: str, labels: dict[str, str]) -> Summary:
+    user_types = INCLUDED.get(("user_type", labels.get("user_type", "")), "all")
+    roles = INCLUDED.get(("is_admin", labels.get("is_admin", "")), "all")
+    summary = await graph.get(_resource(function, user_types, roles), "", _decoder.decode)
+    if not is_count(summary.total_user_count):
+        raise PollError(Reason.MALFORMED, f"Graph's {function} has no totalUserCount")
+    return summary
