@@ -1,0 +1,103 @@
+"""All pollers of this process: made, changed and stopped as the configuration says, without touching the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from exporter.config.settings import Certificate, Tenant
+from exporter.metrics.exposition import render
+from exporter.metrics.family import sample
+from exporter.polling.health import CREDENTIAL_EXPIRY, TENANT_INFO
+from exporter.polling.schedule import start_offset
+from exporter.polling.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterable, Iterator
+
+    from exporter.polling.poller import Poller
+    from exporter.polling.snapshot import SnapshotStore
+
+Key = tuple[str, str]
+
+
+class Build(Protocol):
+    """Makes the poller of a tenant and source whose first poll is due `offset` seconds from now."""
+
+    def __call__(self, tenant: Tenant, source: str, offset: float) -> Poller: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    tenant: Tenant
+    poller: Poller
+    task: asyncio.Task[None] | None
+
+
+class Fleet:
+    """The pollers, each in a task of `tasks`; without one (`once`) they only stand ready."""
+
+    def __init__(self, build: Build, store: SnapshotStore, tasks: asyncio.TaskGroup | None = None) -> None:
+        self._build = build
+        self._store = store
+        self._tasks = tasks
+        self._members: dict[Key, _Member] = {}
+        self._tenants: dict[str, Tenant] = {}
+
+    def pollers(self) -> Iterator[tuple[str, Poller]]:
+        """Give each poller with its tenant's name."""
+        yield from ((member.tenant.name, member.poller) for member in self._members.values())
+
+    def apply(self, tenants: Iterable[Tenant], *, anew: bool = False) -> None:
+        """Poll exactly `tenants` from now on.
+
+        Tenants that did not change go on as if nothing had happened, or with `anew` start over with what they hold.
+        Others start soon, at most ten a second; who left is no longer shown.
+        """
+        self._tenants = {tenant.name: tenant for tenant in tenants}
+        wanted = {(tenant.name, source): tenant for tenant in self._tenants.values() for source in tenant.sources}
+        left = {key: member for key, member in self._members.items() if wanted.get(key) != member.tenant or anew}
+        for key, member in left.items():
+            self._stop(key, member)
+        for member in self._members.values():
+            member.poller.try_preferred_again()
+        new = {key: tenant for key, tenant in wanted.items() if key not in self._members}
+        for key, tenant in new.items():
+            self._start(key, tenant, left.get(key), len(new))
+        for key in left.keys() - wanted.keys():
+            self._store.drop(key)
+        self._tell_of_tenants({name for name, _ in left})
+
+    def stop(self) -> None:
+        """Stop every poller; what they showed stays."""
+        for key, member in list(self._members.items()):
+            self._stop(key, member)
+
+    def _stop(self, key: Key, member: _Member) -> None:
+        member.poller.stop()
+        if member.task is not None:
+            member.task.cancel()
+        del self._members[key]
+
+    def _start(self, key: Key, tenant: Tenant, earlier: _Member | None, starting: int) -> None:
+        poller = self._build(tenant, key[1], start_offset(tenant.tenant_id, key[1], starting, tenant.poll_interval))
+        if earlier is not None and _same_report(earlier.tenant, tenant):
+            poller.adopt(earlier.poller)
+        task = self._tasks.create_task(poller.run(), name=f"{key[0]}/{key[1]}") if self._tasks else None
+        self._members[key] = _Member(tenant, poller, task)
+
+    def _tell_of_tenants(self, left: set[str]) -> None:
+        for name in left - self._tenants.keys():
+            self._store.drop((name, ""))
+        for tenant in self._tenants.values():
+            cloud = tenant.cloud if isinstance(tenant.cloud, str) else "custom"
+            samples = [sample(TENANT_INFO, 1, tenant_id=tenant.tenant_id, cloud=cloud)]
+            if isinstance(tenant.credential, Certificate):
+                samples.append(sample(CREDENTIAL_EXPIRY, tenant.credential.expires_at))
+            self._store.replace((tenant.name, ""), Snapshot(render(samples, tenant=tenant.name)))
+
+
+def _same_report(before: Tenant, now: Tenant) -> bool:
+    """Tell whether a report of the tenant as it was is one of the tenant as it is."""
+    return (before.tenant_id, before.cloud, before.splits) == (now.tenant_id, now.cloud, now.splits)

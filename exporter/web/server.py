@@ -1,0 +1,168 @@
+"""The web server: joins bytes that are ready, and answers everything else briefly."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from exporter.errors import ConfigError, Problem
+from exporter.metrics.exposition import Format, accepts_gzip, negotiate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from ssl import SSLContext
+
+    from exporter.clock import Clock
+    from exporter.polling.snapshot import SnapshotStore
+    from exporter.web.protection import WebProtection
+    from exporter.web.status_page import StatusPage
+
+ANSWER_SECONDS = 60.0
+KEEPALIVE_SECONDS = 120.0
+SHUTDOWN_SECONDS = 1.0
+HEADER_BYTES = 8190
+GZIP_LEVEL = 1
+SAFE_HEADERS = {"X-Content-Type-Options": "nosniff"}
+
+
+@dataclass(frozen=True)
+class Served:
+    """All that the server shows and may ask for."""
+
+    store: SnapshotStore
+    own: Callable[[Format], bytes]
+    page: StatusPage
+    reload: Callable[[], Awaitable[ConfigError | None]]
+    clock: Clock
+    telemetry_path: str
+    max_requests: int
+    enable_lifecycle: bool
+
+
+class Server:
+    """Answers requests out of what is `served`."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._scrapes = 0
+
+    def application(self) -> web.Application:
+        """Make the application."""
+        app = web.Application(client_max_size=0)
+        app.router.add_get(self._served.telemetry_path, self.metrics)
+        app.router.add_get("/", self.index)
+        app.router.add_get("/-/healthy", self.healthy)
+        app.router.add_get("/-/ready", self.healthy)
+        app.router.add_post("/-/reload", self.reload)
+        return app
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """`GET /metrics`: the store's bytes and the exporter's own metrics."""
+        if self._scrapes >= self._served.max_requests:
+            text = f"more than {self._served.max_requests} scrapes at once; see --web.max-requests\n"
+            return _text(text, HTTPStatus.SERVICE_UNAVAILABLE)
+        self._scrapes += 1
+        try:
+            return await self._exposition(request)
+        finally:
+            self._scrapes -= 1
+
+    async def _exposition(self, request: web.Request) -> web.StreamResponse:
+        form = negotiate(",".join(request.headers.getall("Accept", [])))
+        own = self._served.own(form)
+        headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", **SAFE_HEADERS}
+        if accepts_gzip(",".join(request.headers.getall("Accept-Encoding", []))):
+            parts = [*await self._served.store.joined_gzip(form), gzip.compress(own, GZIP_LEVEL, mtime=0)]
+            headers["Content-Encoding"] = "gzip"
+        else:
+            parts = [*self._served.store.joined(form), own]
+        response = web.Response(body=b"".join(parts), headers=headers)
+        return await self._sent(request, response)
+
+    async def _sent(self, request: web.Request, response: web.Response) -> web.StreamResponse:
+        """Send within a deadline: who does not read for that long loses the connection, and we the memory."""
+        try:
+            async with self._served.clock.timeout(ANSWER_SECONDS):
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+    async def index(self, request: web.Request) -> web.StreamResponse:
+        """`GET /`: the status page."""
+        del request
+        body = self._served.page.render(list(self._served.store.statuses()), self._served.clock.time())
+        return web.Response(
+            text=body, content_type="text/html", headers={**self._served.page.headers(), **SAFE_HEADERS}
+        )
+
+    async def healthy(self, request: web.Request) -> web.StreamResponse:
+        """`GET /-/healthy` and `/-/ready`: this server runs, so its configuration is loaded."""
+        del request
+        return _text("ok\n")
+
+    async def reload(self, request: web.Request) -> web.StreamResponse:
+        """`POST /-/reload`: load the configuration again; 500 with every problem when it cannot be used."""
+        del request
+        if not self._served.enable_lifecycle:
+            return _text("reloading is off; start with --web.enable-lifecycle\n", HTTPStatus.FORBIDDEN)
+        error = await self._served.reload()
+        if error is None:
+            return _text("reloaded\n")
+        problems = f"the configuration that runs was kept:\n{error}\n"
+        return _text(problems, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+@asynccontextmanager
+async def listening(
+    server: Server, addresses: Sequence[tuple[str | None, int]], protection: WebProtection
+) -> AsyncIterator[list[str]]:
+    """Listen on `addresses` inside the body, which gets the addresses to open, chosen ports filled in.
+
+    Raises ConfigError when one of them is taken or not this machine's.
+    """
+    app = server.application()
+    protection.install(app)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        max_line_size=HEADER_BYTES,
+        max_field_size=HEADER_BYTES,
+        lingering_time=0,
+        handle_signals=False,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+    )
+    await runner.setup()
+    try:
+        for host, port in addresses:
+            await _listen(runner, host, port, protection.ssl_context)
+        scheme = "https" if protection.ssl_context else "http"
+        yield list(dict.fromkeys(f"{scheme}://{_shown(*address[:2])}" for address in runner.addresses))
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str | None, port: int, context: SSLContext | None) -> None:
+    try:
+        await web.TCPSite(runner, host, port, ssl_context=context).start()
+    except OSError as error:
+        what = f"cannot listen on {host or ''}:{port}: {os.strerror(error.errno) if error.errno else 'no such host'}"
+        raise ConfigError([Problem("--web.listen-address", what, "choose another one")]) from None
+
+
+def _shown(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"{shown}:{port}"
+
+
+def _text(text: str, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    return web.Response(text=text, status=status, headers=SAFE_HEADERS)

@@ -1,0 +1,277 @@
+"""Logins over real sockets: who is let in, who is kept out, and who never waits."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from typing import TYPE_CHECKING, Any
+
+import bcrypt
+import pytest
+
+from exporter.web.basic_auth import MAX_WAITING_FROM_ONE_CLIENT, Login, Logins, decoy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+ALICE = ("alice", "canary-password")
+CANARY = "canary"
+
+
+def basic(text: str | bytes) -> bytes:
+    return b"Basic " + base64.b64encode(text.encode() if isinstance(text, str) else text)
+
+
+@pytest.fixture
+def with_alice(serve: Any, hash_of: Any) -> Callable[..., None]:
+    """Run `ask(site)` against a server that knows alice, with a hash of `cost`."""
+
+    def run(ask: Callable[[Any], Awaitable[None]], cost: int = 4) -> None:
+        async def main() -> None:
+            async with serve(f"basic_auth_users: {{alice: {hash_of(ALICE[1], cost)}}}") as site:
+                await ask(site)
+
+        asyncio.run(main())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        b"",
+        b"Basic",
+        b"Basic ",
+        b"Basic =",
+        b"Basic !!!!",
+        b"Basic YWxpY2U",
+        b"Basic \xff\xfe",
+        b"Bearer YWxpY2U6Y2FuYXJ5LXBhc3N3b3Jk",
+        b"YWxpY2U6Y2FuYXJ5LXBhc3N3b3Jk",
+        b"Digest username=alice",
+        basic("alice"),
+        basic(""),
+        basic(":"),
+        basic("alice:"),
+        basic(":canary-password"),
+        basic("alice:canary-password "),
+        basic("Alice:canary-password"),
+        basic("alice\0:canary-password"),
+        basic("bob:canary-password"),
+        basic("alice:canary-password\0"),
+        basic(b"\xff\xfe:\xff"),
+        basic("alice:" + "x" * 5000),
+        basic("alice:canary-password") + b", " + basic("alice:canary-password"),
+        basic("bob:x") + b"\r\nAuthorization: " + basic("alice:canary-password"),
+    ],
+)
+def test_kept_out(with_alice: Any, authorization: bytes | None) -> None:
+    """Without a right login, however it is malformed: 401, an invitation to log in, and no metric."""
+
+    async def ask(site: Any) -> None:
+        for path in ("/metrics", "/", "/nothing"):
+            reply = await site.ask(path, authorization=authorization)
+            assert reply.status == 401
+            assert reply.headers["WWW-Authenticate"].startswith("Basic ")
+            assert "metric" not in reply.body
+        assert (await site.ask("/-/reload", method="POST", authorization=authorization)).status == 401
+
+    with_alice(ask)
+
+
+@pytest.mark.parametrize("scheme", [b"Basic ", b"basic ", b"BASIC   "])
+def test_let_in(with_alice: Any, scheme: bytes) -> None:
+    """The right login opens every page, however the word Basic is written."""
+
+    async def ask(site: Any) -> None:
+        login = scheme + base64.b64encode(":".join(ALICE).encode())
+        for path in ("/metrics", "/"):
+            assert (await site.ask(path, authorization=login)).status == 200
+        assert (await site.ask("/nothing", authorization=login)).status == 404
+
+    with_alice(ask)
+
+
+def test_health_is_open(with_alice: Any) -> None:
+    """Health asks for no login; paths that only look like it do."""
+
+    async def ask(site: Any) -> None:
+        assert [(await site.ask(path)).status for path in ("/-/healthy", "/-/ready")] == [200, 200]
+        for path in ("/-/healthy/", "//-/healthy", "/-/healthy/../metrics", "/-/healthy%2f..%2f..%2fmetrics"):
+            assert (await site.ask(path)).status == 401
+
+    with_alice(ask)
+
+
+@pytest.mark.parametrize("password", ["with:colon", "пароль", "x" * 72])
+def test_unusual_password(serve: Any, hash_of: Any, password: str) -> None:
+    """A password may hold colons and any script, and be as long as bcrypt takes it: one byte more is wrong."""
+
+    async def main() -> None:
+        async with serve(f"basic_auth_users: {{алиса: {hash_of(password)}}}") as site:
+            assert (await site.ask(login=("алиса", password))).status == 200
+            assert (await site.ask(login=("алиса", password + "x"))).status == 401
+            assert (await site.ask(login=("алиса", password.ljust(72, "x") + "x"))).status == 401
+
+    asyncio.run(main())
+
+
+def test_parts_are_kept_apart(serve: Any, hash_of: Any) -> None:
+    """CVE-2022-46146: a login made up so that its parts read as another's, once joined, opens nothing."""
+    hashed = hash_of(ALICE[1])
+
+    async def main() -> None:
+        async with serve(f"basic_auth_users: {{alice: {hashed}}}") as site:
+            fake = decoy({b"alice": hashed.encode()}).decode()
+            for user, password in [
+                ("alice" + hashed, "fakepassword"),
+                ("alice", fake + "fakepassword"),
+                ("alice" + hashed + fake, ""),
+                ("alice", hashed),
+                ("", "alice" + hashed + ALICE[1]),
+            ]:
+                for _ in range(2):
+                    assert (await site.ask(login=(user, password))).status == 401
+            assert (await site.ask(login=ALICE)).status == 200
+            for moved in range(1, 5):
+                joined = "".join(ALICE)
+                assert (await site.ask(login=(joined[:moved], joined[moved:]))).status == 401
+
+    asyncio.run(main())
+
+
+def test_known_client_never_waits(with_alice: Any) -> None:
+    """A client that was let in once is answered while wrong logins of others are still being compared."""
+
+    async def ask(site: Any) -> None:
+        assert (await site.ask(login=ALICE)).status == 200
+        wrong = [asyncio.create_task(site.ask(login=("alice", f"wrong {n}"))) for n in range(10)]
+        await asyncio.wait(wrong, return_when=asyncio.FIRST_COMPLETED)
+        assert (await site.ask(login=ALICE)).status == 200
+        assert not all(task.done() for task in wrong)
+        assert {reply.status for reply in await asyncio.gather(*wrong)} == {401}
+
+    with_alice(ask, cost=9)
+
+
+def test_flood(with_alice: Any) -> None:
+    """Wrong logins by the hundred are all refused, and a client that is known is let in between them."""
+
+    async def ask(site: Any) -> None:
+        assert (await site.ask(login=ALICE)).status == 200
+        for batch in range(3):
+            logins = [("alice", f"wrong {batch}.{n}") for n in range(100)]
+            wrong = [asyncio.create_task(site.ask(login=login)) for login in logins]
+            assert (await site.ask(login=ALICE)).status == 200
+            assert {reply.status for reply in await asyncio.gather(*wrong)} == {401}
+
+    with_alice(ask)
+
+
+def test_crowd_from_one_client_leaves_room_for_others(hash_of: Any) -> None:
+    """A client that fills its places keeps itself out, not one from another address; and is forgotten afterwards."""
+    users = {b"alice": hash_of(ALICE[1], 8).encode()}
+
+    async def main() -> None:
+        logins = Logins()
+        right = Login(b"alice", ALICE[1].encode())
+        crowd = [
+            asyncio.create_task(logins.accept(users, Login(b"alice", b"wrong %d" % n), "10.0.0.1"))
+            for n in range(MAX_WAITING_FROM_ONE_CLIENT)
+        ]
+        await asyncio.sleep(0)
+        assert not await logins.accept(users, right, "10.0.0.1")
+        assert await logins.accept(users, right, "10.0.0.2")
+        assert not any(await asyncio.gather(*crowd))
+        assert not logins._waiting
+
+    asyncio.run(main())
+
+
+def test_unknown_user_costs_the_same(with_alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown user is compared as well, at the same cost: time does not tell who exists.
+
+    A spy, because a measured time would say the same on a quiet machine only.
+    """
+    costs = []
+    compare = bcrypt.checkpw
+
+    def spy(password: bytes, hashed: bytes) -> bool:
+        costs.append(hashed[:7])
+        return compare(password, hashed)
+
+    async def ask(site: Any) -> None:
+        monkeypatch.setattr(bcrypt, "checkpw", spy)
+        for _ in range(2):
+            await site.ask(login=("alice", "wrong"))
+            await site.ask(login=("nobody", "wrong"))
+
+    with_alice(ask, cost=5)
+    assert costs == [b"$2b$05$", b"$2b$05$"]
+
+
+def test_new_password(serve: Any, hash_of: Any) -> None:
+    """A changed hash counts at once: the old password, though remembered as right, is refused."""
+
+    async def main() -> None:
+        async with serve(f"basic_auth_users: {{alice: {hash_of('old')}, bob: {hash_of('bob')}}}") as site:
+            assert (await site.ask(login=("alice", "old"))).status == 200
+            assert (await site.ask(login=("alice", "new"))).status == 401
+            assert (await site.ask(login=("bob", "bob"))).status == 200
+            assert (await site.rewrite(f"basic_auth_users: {{alice: {hash_of('new')}}}")).changed
+            assert (await site.ask(login=("alice", "old"))).status == 401
+            assert (await site.ask(login=("alice", "new"))).status == 200
+            assert (await site.ask(login=("bob", "bob"))).status == 401
+
+    asyncio.run(main())
+
+
+def test_silence(with_alice: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """No name and no password of a login gets into the log."""
+    caplog.set_level(logging.DEBUG)
+
+    async def ask(site: Any) -> None:
+        await site.ask(login=ALICE)
+        await site.ask(login=("canary-user", "canary-other"))
+        await site.ask(authorization=b"Basic canary")
+
+    with_alice(ask)
+    assert CANARY not in caplog.text
+
+
+def test_rate_limit(serve: Any) -> None:
+    """The burst is let in, then one request an interval; health is not counted."""
+
+    async def main() -> None:
+        async with serve("rate_limit: {interval: 2s, burst: 3}") as site:
+            statuses = [(await site.ask()).status for _ in range(4)]
+            assert statuses == [200, 200, 200, 429]
+            refused = await site.ask()
+            assert (refused.status, refused.headers["Retry-After"]) == (429, "2")
+            assert (await site.ask("/-/healthy")).status == 200
+            site.clock.now = 1.9
+            assert (await site.ask()).status == 429
+            site.clock.now = 2.0
+            assert [(await site.ask()).status for _ in range(2)] == [200, 429]
+            site.clock.now = 1000.0
+            assert [(await site.ask()).status for _ in range(4)] == [200, 200, 200, 429]
+            await site.rewrite("rate_limit: {interval: 0s, burst: 3}")
+            assert [(await site.ask()).status for _ in range(5)] == [200] * 5
+
+    asyncio.run(main())
+
+
+def test_headers(serve: Any, hash_of: Any) -> None:
+    """The operator's headers are on every answer, also where a login is missing, and follow the file."""
+    users = f"basic_auth_users: {{alice: {hash_of(ALICE[1])}}}"
+
+    async def main() -> None:
+        async with serve(users + "\nhttp_server_config: {headers: {X-Frame-Options: deny}}") as site:
+            assert (await site.ask(login=ALICE)).headers["X-Frame-Options"] == "deny"
+            assert (await site.ask()).headers["X-Frame-Options"] == "deny"
+            await site.rewrite(users)
+            assert "X-Frame-Options" not in (await site.ask()).headers
+
+    asyncio.run(main())
