@@ -1,0 +1,16 @@
+"""The entry point: `entra-mfa-exporter`, or `python -m exporter`."""
+
+from __future__ import annotations
+
+import sys
+
+from exporter.cli import run
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""The daemon: serves, polls, reloads, until it is told to stop; and the order in which it all closes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from exporter import __version__
+from exporter.assembly import Assembly, Options
+from exporter.clock import Clock
+from exporter.config.files import content_digest
+from exporter.config.load import UnusableConfigError
+from exporter.logs import fields
+from exporter.polling.fleet import Fleet
+from exporter.web.protection import WebProtection
+from exporter.web.server import Served, Server, listening
+from exporter.web.status_page import StatusPage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exporter.config.files import Watched
+    from exporter.config.settings import Settings
+    from exporter.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+class Exporter:
+    """One process's worth of it. `settings` are loaded already; `options.load` loads them again."""
+
+    def __init__(self, options: Options, settings: Settings, clock: Clock | None = None) -> None:
+        self._options = options
+        self._settings = settings
+        self._assembly = Assembly(options, clock or Clock())
+        self._stopping = asyncio.Event()
+        self._reload_requested = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._protection = WebProtection(options.web_config, options.web_config_file, self._assembly.clock)
+        self._watched: Watched = settings
+        self._digest = settings.digest
+        self._fleet: Fleet | None = None
+        self._network = AsyncExitStack()
+
+    async def run(self, announce: Callable[[str], None] = lambda _: None) -> None:
+        """Serve until `stop`; `announce` is told each address that is listened on."""
+        self._note_loaded(self._settings)
+        served = Served(
+            store=self._assembly.store,
+            own=self._assembly.own.render,
+            page=StatusPage(version=__version__, links=self._links()),
+            reload=self.reload,
+            clock=self._assembly.clock,
+            telemetry_path=self._options.telemetry_path,
+            max_requests=self._options.max_requests,
+            enable_lifecycle=self._options.enable_lifecycle,
+        )
+        async with listening(Server(served), self._options.listen_addresses, self._protection) as addresses:
+            for address in addresses:
+                log.info("listening", extra=fields(address=address))
+                announce(address)
+            await self._poll()
+
+    async def _poll(self) -> None:
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(self._disconnect)
+            await self._network.enter_async_context(self._assembly.connected(self._settings.network))
+            async with asyncio.TaskGroup() as tasks:
+                self._fleet = Fleet(self._assembly.poller, self._assembly.store, tasks)
+                self._fleet.apply(self._assembly.owned(self._settings))
+                others = [tasks.create_task(self._watch()), tasks.create_task(self._reload_on_request())]
+                await self._stopping.wait()
+                log.info("stopping")
+                for task in others:
+                    task.cancel()
+                self._fleet.stop()
+
+    async def _disconnect(self) -> None:
+        await self._network.aclose()
+
+    def stop(self) -> None:
+        """Stop polling and serving; `run` then returns."""
+        self._stopping.set()
+
+    def request_reload(self) -> None:
+        """Reload soon; several requests before it begins are one."""
+        self._reload_requested.set()
+
+    async def reload(self) -> ConfigError | None:
+        """Load the configuration again and apply it; one that cannot be used changes nothing and is returned."""
+        async with self._reloading:
+            await self._refresh_protection()
+            try:
+                settings = await asyncio.to_thread(self._options.load)
+            except UnusableConfigError as error:
+                self._watched, self._digest = error, error.digest
+                self._note_refused(error)
+                return error
+            self._watched, self._digest = settings, settings.digest
+            await self._apply(settings)
+            self._note_loaded(settings)
+            return None
+
+    async def _apply(self, settings: Settings) -> None:
+        before, self._settings = self._settings, settings
+        if self._fleet is None:
+            return
+        anew = before.network != settings.network
+        if anew:
+            old, self._network = self._network.pop_all(), AsyncExitStack()
+            await self._network.enter_async_context(self._assembly.connected(settings.network))
+            self._fleet.apply(self._assembly.owned(settings), anew=True)
+            await old.aclose()
+        else:
+            self._fleet.apply(self._assembly.owned(settings))
+
+    async def _watch(self) -> None:
+        """Reload when the content of the configuration, or of a file that it names, has changed."""
+        seconds = self._options.auto_reload_seconds
+        while seconds > 0:
+            await self._assembly.clock.sleep(seconds)
+            await self._refresh_protection()
+            if await asyncio.to_thread(content_digest, self._watched) != self._digest:
+                log.info("the configuration has changed")
+                await self.reload()
+
+    async def _refresh_protection(self) -> None:
+        """Put a changed --web.config.file into force; with a broken one the last good one stays."""
+        found = await self._protection.refresh()
+        if found.changed and not found.problems:
+            log.info("the web configuration was loaded again")
+        for problem in found.problems if found.changed else ():
+            log.error("the new web configuration cannot be used, the old one stays", extra=fields(problem=str(problem)))
+
+    async def _reload_on_request(self) -> None:
+        while True:
+            await self._reload_requested.wait()
+            self._reload_requested.clear()
+            await self.reload()
+
+    def _note_loaded(self, settings: Settings) -> None:
+        for warning in settings.warnings:
+            log.warning("configuration", extra=fields(warning=warning))
+        tenants = len(self._assembly.owned(settings))
+        self._assembly.own.tenants.set(tenants)
+        self._assembly.own.reloaded(successful=True, at=self._assembly.clock.time())
+        log.info("configuration loaded", extra=fields(tenants=tenants, of=len(settings.tenants)))
+
+    def _note_refused(self, error: ConfigError) -> None:
+        self._assembly.own.reloaded(successful=False, at=self._assembly.clock.time())
+        for problem in error.problems:
+            log.error("the new configuration cannot be used, the old one stays", extra=fields(problem=str(problem)))
+
+    def _links(self) -> dict[str, str]:
+        return {"Metrics": self._options.telemetry_path, "Health": "/-/healthy", "Readiness": "/-/ready"}
+
+
+@contextmanager
+def signals(exporter: Exporter) -> Iterator[None]:
+    """Stop on SIGTERM and SIGINT, reload on SIGHUP, inside the body."""
+    loop = asyncio.get_running_loop()
+    actions = {
+        signal.SIGTERM: exporter.stop,
+        signal.SIGINT: exporter.stop,
+        signal.SIGHUP: exporter.request_reload,
+    }
+    for number, action in actions.items():
+        loop.add_signal_handler(number, action)
+    try:
+        yield
+    finally:
+        for number in actions:
+            loop.remove_signal_handler(number)
+
+
+async def serve(options: Options, settings: Settings, announce: Callable[[str], None]) -> None:
+    """Run the daemon until a signal stops it."""
+    asyncio.get_running_loop().set_exception_handler(_log_without_text)
+    exporter = Exporter(options, settings)
+    with signals(exporter):
+        await exporter.run(announce)
+
+
+def _log_without_text(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """Log what the loop has to say of a callback that failed; of the exception only its type."""
+    del loop
+    kind = type(context.get("exception")).__name__
+    log.error("the event loop met an error", extra=fields(what=context.get("message"), exception=kind))

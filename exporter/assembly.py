@@ -1,0 +1,168 @@
+"""Puts every object together once: what polls are made of, and a poller out of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter import __version__
+from exporter.config.settings import AUTO, AzureCli, CloudAddresses, ManagedIdentity
+from exporter.graph.client import GraphClient, GraphConnection, make_ssl_context, open_session, proxy_for
+from exporter.graph.clouds import CLOUDS, Cloud
+from exporter.graph.limits import Limiters, RequestLimits
+from exporter.identity.request import asker
+from exporter.identity.tokens import TokenSource
+from exporter.metrics.own import OwnMetrics
+from exporter.polling.choice import Choice
+from exporter.polling.health import HEALTH_FAMILIES, Health
+from exporter.polling.poller import Poller
+from exporter.polling.schedule import Schedule
+from exporter.polling.shard import owner
+from exporter.polling.snapshot import SnapshotStore
+from exporter.reports.credential_user_registration_count import CredentialUserRegistrationCount
+from exporter.reports.report import REPORT_FAMILIES, Source
+from exporter.reports.user_registration_details import UserRegistrationDetails
+from exporter.reports.users_registered import UsersRegistered
+from exporter.web.web_config import WebConfig
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+    from exporter.clock import Clock
+    from exporter.config.settings import Network, Settings, Tenant
+
+POLLS_AT_ONCE = 500
+MICROSOFTS_LIMITS = RequestLimits()
+NO_WEB_CONFIG = WebConfig()
+DETAILS, COUNT, BY_FEATURE = UserRegistrationDetails(), CredentialUserRegistrationCount(), UsersRegistered()
+SOURCES: dict[str, Source] = {source.name: source for source in (DETAILS, COUNT, BY_FEATURE)}
+ENDPOINTS = tuple(resource.name for source in SOURCES.values() for resource in source.resources)
+FAMILIES = (*REPORT_FAMILIES, *HEALTH_FAMILIES)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How this process runs, from the command line; `load` reads the configuration and may be called again."""
+
+    load: Callable[[], Settings]
+    listen_addresses: Sequence[tuple[str | None, int]] = ((None, 10088),)
+    telemetry_path: str = "/metrics"
+    web_config: WebConfig = NO_WEB_CONFIG
+    web_config_file: Path | None = None
+    enable_lifecycle: bool = False
+    max_requests: int = 40
+    auto_reload_seconds: float = 30.0
+    shard: int = 0
+    total_shards: int = 1
+    limits: RequestLimits = MICROSOFTS_LIMITS
+
+
+class Assembly:
+    """The objects that polls are made of, and how a poller is put together from them."""
+
+    def __init__(self, options: Options, clock: Clock) -> None:
+        self.options = options
+        self.clock = clock
+        self.store = SnapshotStore(FAMILIES)
+        self.own = OwnMetrics(
+            version=__version__,
+            revision=os.environ.get("ENTRA_EXPORTER_BUILD_REVISION", "unknown"),
+            shard=options.shard,
+            total_shards=options.total_shards,
+            endpoints=ENDPOINTS,
+        )
+        self._limiters = Limiters(options.limits, clock)
+        self._slots = asyncio.Semaphore(POLLS_AT_ONCE)
+        self._random = random.Random()  # noqa: S311 - for jitter
+        self._tokens: dict[str, tuple[object, TokenSource]] = {}
+        self._connection: GraphConnection | None = None
+
+    @asynccontextmanager
+    async def connected(self, network: Network) -> AsyncIterator[None]:
+        """Open the connection to the outside that pollers made inside the body use."""
+        context = await asyncio.to_thread(make_ssl_context, network.ca_file)
+        async with open_session(context) as session:
+            self._connection = GraphConnection(
+                session=session,
+                limiters=self._limiters,
+                clock=self.clock,
+                random=self._random,
+                observe=self.own.graph_request,
+                user_agent=f"entra-mfa-exporter/{__version__}",
+                proxy=network.proxy.reveal() if network.proxy else None,
+            )
+            self._tokens.clear()
+            yield
+
+    def owned(self, settings: Settings) -> list[Tenant]:
+        """Return the tenants that this shard polls."""
+        options = self.options
+        return [one for one in settings.tenants if owner(one.tenant_id, options.total_shards) == options.shard]
+
+    def poller(self, tenant: Tenant, source: str, offset: float) -> Poller:
+        """Put a poller together; its first poll is due in `offset` seconds."""
+        assert self._connection is not None
+        connection, cloud, tokens = self._connection, cloud_of(tenant), self._token_source(tenant)
+        preferred, fallback = (DETAILS, COUNT) if source == AUTO else (SOURCES[source], None)
+        health = Health(tenant.poll_interval)
+        return Poller(
+            tenant,
+            Choice(tenant.name, preferred, fallback, self.clock, health.count),
+            health,
+            connect=lambda deadline: GraphClient(
+                connection, cloud, tenant.tenant_id, application_of(tenant), tokens, deadline
+            ),
+            slot=self._slot,
+            schedule=Schedule(self.clock.monotonic() + offset, tenant.poll_interval, self._random),
+            store=self.store,
+            key=(tenant.name, source),
+            clock=self.clock,
+        )
+
+    def _token_source(self, tenant: Tenant) -> TokenSource:
+        """Return the tenant's token source: the one it had, unless whom it asks, or with what, has changed."""
+        assert self._connection is not None
+        cloud = cloud_of(tenant)
+        who = (tenant.credential, tenant.tenant_id, cloud)
+        if tenant.name not in self._tokens or self._tokens[tenant.name][0] != who:
+            ask = asker(
+                tenant.credential,
+                tenant_id=tenant.tenant_id,
+                authority=cloud.authority,
+                scope=cloud.scope,
+                session=self._connection.session,
+                proxy=proxy_for(cloud.authority, self._connection.proxy),
+            )
+            source = TokenSource(ask, tenant.tenant_id, self.clock, self.own.token_request)
+            self._tokens[tenant.name] = (who, source)
+        return self._tokens[tenant.name][1]
+
+    @asynccontextmanager
+    async def _slot(self, due: float) -> AsyncIterator[None]:
+        async with self._slots:
+            self.own.poll_started(max(0.0, self.clock.monotonic() - due))
+            self.own.polls_in_progress.inc()
+            try:
+                yield
+            finally:
+                self.own.polls_in_progress.dec()
+
+
+def cloud_of(tenant: Tenant) -> Cloud:
+    """Return where Graph and Entra of a tenant live."""
+    if isinstance(tenant.cloud, CloudAddresses):
+        return Cloud("custom", tenant.cloud.graph, tenant.cloud.authority)
+    return CLOUDS[tenant.cloud]
+
+
+def application_of(tenant: Tenant) -> str:
+    """Return whom Graph counts the tenant's requests against."""
+    credential = tenant.credential
+    if isinstance(credential, AzureCli | ManagedIdentity):
+        return getattr(credential, "client_id", None) or type(credential).__name__
+    return credential.client_id

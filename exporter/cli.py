@@ -1,0 +1,152 @@
+"""Argv in, exit status out: 0 done or stopped, 2 unusable arguments or configuration, 3 a tenant did not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import traceback
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from exporter import __version__
+from exporter.app import serve
+from exporter.assembly import Options
+from exporter.check import offline_report
+from exporter.config.durations import parse_duration
+from exporter.config.environment import from_environment
+from exporter.config.load import load
+from exporter.config.schema import json_schema
+from exporter.errors import ConfigError, Problem
+from exporter.flags import Arguments, parse
+from exporter.logs import logging_to
+from exporter.once import poll_once, write_out
+from exporter.web.web_config import load_web_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from exporter.config.settings import Settings
+
+DONE, UNUSABLE, NO_ANSWER = 0, 2, 3
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line `argv` and return the exit status; anything that escapes is a bug, and status 1."""
+    sys.excepthook = _tell_of_bug
+    try:
+        arguments = parse(argv, os.environ, f"entra-mfa-exporter {__version__}")
+        with logging_to(level=arguments["log.level"], form=arguments["log.format"]):
+            return _COMMANDS[arguments.command](arguments)
+    except ConfigError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"error: {problem}\n")
+        return UNUSABLE
+
+
+def _serve(arguments: Arguments) -> int:
+    options, problems = _options(arguments), list[Problem]()
+    with _gathering(problems):
+        settings = options.load()
+    with _gathering(problems):
+        options = _protected(options)
+    if problems:
+        raise ConfigError(problems)
+    asyncio.run(serve(options, settings, _announcer(arguments)))
+    return DONE
+
+
+@contextmanager
+def _gathering(problems: list[Problem]) -> Iterator[None]:
+    """Let the next file be read too, so that all problems are told at once."""
+    try:
+        yield
+    except ConfigError as error:
+        problems += error.problems
+
+
+def _protected(options: Options) -> Options:
+    if options.web_config_file is None:
+        return options
+    return replace(options, web_config=load_web_config(options.web_config_file))
+
+
+def _demo(arguments: Arguments) -> int:
+    from exporter.demo import demonstrate  # noqa: PLC0415 - nothing but the demo needs the simulator
+
+    print("Five simulated tenants, polled every 5 seconds; a day there takes 10. Ctrl-C stops.", flush=True)  # noqa: T201
+    asyncio.run(demonstrate(_protected(_options(arguments)), _announcer(arguments)))
+    return DONE
+
+
+def _once(arguments: Arguments) -> int:
+    options, textfile = _options(arguments), arguments.path("textfile")
+    progress = sys.stderr if sys.stderr.isatty() else None
+    exposition, failed = asyncio.run(poll_once(options, options.load(), progress))
+    try:
+        write_out(exposition, textfile)
+    except OSError as error:
+        place = "--textfile" if textfile else "standard output"
+        raise ConfigError([Problem(place, f"cannot be written: {os.strerror(error.errno or 0)}")]) from None
+    return NO_ANSWER if failed else DONE
+
+
+def _check(arguments: Arguments) -> int:
+    if arguments.switch("schema"):
+        print(json.dumps(json_schema(), indent=2))  # noqa: T201 - this is what was asked for
+        return DONE
+    result: Settings | ConfigError
+    try:
+        result = _options(arguments).load()
+    except ConfigError as error:
+        result = error
+    print(offline_report(result, arguments["format"]))  # noqa: T201 - this is what was asked for
+    return UNUSABLE if isinstance(result, ConfigError) else DONE
+
+
+_COMMANDS = {"serve": _serve, "demo": _demo, "once": _once, "check": _check}
+
+
+def _options(arguments: Arguments) -> Options:
+    file = arguments.path("config.file")
+
+    def loaded() -> Settings:
+        if file is not None:
+            return load(file, os.environ)
+        return from_environment(
+            os.environ,
+            poll_interval=arguments["poll.interval"],
+            sources=arguments["poll.sources"],
+            cloud=arguments["entra.cloud"],
+        )
+
+    return Options(
+        load=loaded,
+        listen_addresses=arguments.addresses,
+        telemetry_path=arguments["web.telemetry-path"],
+        web_config_file=arguments.path("web.config.file"),
+        enable_lifecycle=arguments.switch("web.enable-lifecycle"),
+        max_requests=int(arguments["web.max-requests"]),
+        auto_reload_seconds=parse_duration(arguments["config.auto-reload-interval"]),
+        shard=int(arguments["shard"]),
+        total_shards=int(arguments["total-shards"]),
+    )
+
+
+def _announcer(arguments: Arguments) -> Callable[[str], None]:
+    def announce(address: str) -> None:
+        print(f"Status page {address}/  Metrics {address}{arguments['web.telemetry-path']}", flush=True)  # noqa: T201
+
+    return announce
+
+
+def _tell_of_bug(kind: type[BaseException], bug: BaseException, trace: TracebackType | None) -> None:
+    """Print where a bug is, without the exception's text: it may hold a secret."""
+    for line in traceback.format_tb(trace):
+        sys.stderr.write(line)
+    for inner in getattr(bug, "exceptions", ()):
+        _tell_of_bug(type(inner), inner, inner.__traceback__)
+    sys.stderr.write(f"a bug of the exporter: {kind.__name__}; please report it with the lines above\n")

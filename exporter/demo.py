@@ -1,0 +1,59 @@
+"""`demo`: the simulator's tenants, through the same client, loop and web server as any other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from exporter.app import serve
+from exporter.clock import Clock
+from exporter.config.secret import Secret
+from exporter.config.settings import AUTO, SPLITS, ClientSecret, CloudAddresses, Network, Settings, Tenant
+from exporter.graph.limits import RequestLimits
+from exporter.simulator.demo import CLIENT_ID, SECRET, demo_tenants
+from exporter.simulator.limits import Limits
+from exporter.simulator.simulation import Simulation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.assembly import Options
+
+INTERVAL_SECONDS = 5.0
+#: Microsoft's own limits would make the largest tenant's report take two minutes.
+LIMITS = RequestLimits(per_tenant=500, over_all_tenants=2000)
+SIMULATED_LIMITS = Limits(per_tenant=LIMITS.per_tenant, per_app=LIMITS.over_all_tenants)
+
+
+async def demonstrate(options: Options, announce: Callable[[str], None]) -> None:
+    """Serve the simulated tenants until a signal stops it."""
+    clock = Clock()
+    async with Simulation(demo_tenants(clock.time()), clock=clock, limits=SIMULATED_LIMITS) as simulation:
+        settings = _settings(simulation)
+        options = replace(options, load=lambda: settings, limits=LIMITS, auto_reload_seconds=0)
+        await serve(options, settings, announce)
+
+
+def _settings(simulation: Simulation) -> Settings:
+    tenants = tuple(
+        Tenant(
+            name=tenant.name,
+            tenant_id=tenant.tenant_id,
+            cloud=CloudAddresses(simulation.url, simulation.url),
+            sources=(AUTO,),
+            poll_interval=INTERVAL_SECONDS,
+            poll_timeout=INTERVAL_SECONDS * 0.75,
+            max_staleness=INTERVAL_SECONDS * 3,
+            splits=SPLITS,
+            credential=ClientSecret(CLIENT_ID, Secret(SECRET)),
+        )
+        for tenant in simulation.tenants.values()
+    )
+    return Settings(
+        tenants=tenants,
+        network=Network(ca_file=simulation.ca_file),
+        warnings=(),
+        watched_files=(),
+        watched_patterns=(),
+        digest="",
+    )

@@ -1,0 +1,34 @@
+"""A faithful Entra and Graph on loopback: what `demo` shows and what the tests poll.
+
+Here belong simulated tenants, the token endpoints, the reports and the ways in which Microsoft's services fail. Nothing
+here may know the product (only its clock): a simulator that shares the product's mistakes would prove nothing.
+"""
+
+from exporter.simulator.answers import entra_error, graph_error
+from exporter.simulator.faults import Ending, Fault, Faults
+from exporter.simulator.journal import SeenRequest, Served
+from exporter.simulator.limits import UNLIMITED, Limits
+from exporter.simulator.population import FixedPopulation, GeneratedPopulation, Population
+from exporter.simulator.simulation import Simulation
+from exporter.simulator.tenant import SimulatedApp, SimulatedTenant
+from exporter.simulator.truth import Truth, count
+
+__all__ = [
+    "UNLIMITED",
+    "Ending",
+    "Fault",
+    "Faults",
+    "FixedPopulation",
+    "GeneratedPopulation",
+    "Limits",
+    "Population",
+    "SeenRequest",
+    "Served",
+    "SimulatedApp",
+    "SimulatedTenant",
+    "Simulation",
+    "Truth",
+    "count",
+    "entra_error",
+    "graph_error",
+]
