@@ -145,7 +145,7 @@ class Exporter:
         for warning in settings.warnings:
             log.warning("configuration", extra=fields(warning=warning))
         tenants = len(self._assembly.owned(settings))
-        self._assembly.own.tenants.set(tenants)
+        self._assembly.own.tenants_polled(tenants)
         self._assembly.own.reloaded(successful=True, at=self._assembly.clock.time())
         log.info("configuration loaded", extra=fields(tenants=tenants, of=len(settings.tenants)))
 

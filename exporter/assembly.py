@@ -7,6 +7,7 @@ import os
 import random
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter import __version__
@@ -106,17 +107,13 @@ class Assembly:
 
     def poller(self, tenant: Tenant, source: str, offset: float) -> Poller:
         """Put a poller together; its first poll is due in `offset` seconds."""
-        assert self._connection is not None
-        connection, cloud, tokens = self._connection, cloud_of(tenant), self._token_source(tenant)
         preferred, fallback = (DETAILS, COUNT) if source == AUTO else (SOURCES[source], None)
         health = Health(tenant.poll_interval)
         return Poller(
             tenant,
             Choice(tenant.name, preferred, fallback, self.clock, health.count),
             health,
-            connect=lambda deadline: GraphClient(
-                connection, cloud, tenant.tenant_id, application_of(tenant), tokens, deadline
-            ),
+            connect=partial(self.client, tenant, self.tokens(tenant)),
             slot=self._slot,
             schedule=Schedule(self.clock.monotonic() + offset, tenant.poll_interval, self._random),
             store=self.store,
@@ -124,7 +121,13 @@ class Assembly:
             clock=self.clock,
         )
 
-    def _token_source(self, tenant: Tenant) -> TokenSource:
+    def client(self, tenant: Tenant, tokens: TokenSource, deadline: float) -> GraphClient:
+        """Make a client for what is asked of one tenant until `deadline`, a monotonic time."""
+        assert self._connection is not None
+        application = application_of(tenant)
+        return GraphClient(self._connection, cloud_of(tenant), tenant.tenant_id, application, tokens, deadline)
+
+    def tokens(self, tenant: Tenant) -> TokenSource:
         """Return the tenant's token source: the one it had, unless whom it asks, or with what, has changed."""
         assert self._connection is not None
         cloud = cloud_of(tenant)
@@ -146,11 +149,10 @@ class Assembly:
     async def _slot(self, due: float) -> AsyncIterator[None]:
         async with self._slots:
             self.own.poll_started(max(0.0, self.clock.monotonic() - due))
-            self.own.polls_in_progress.inc()
             try:
                 yield
             finally:
-                self.own.polls_in_progress.dec()
+                self.own.poll_ended()
 
 
 def cloud_of(tenant: Tenant) -> Cloud:

@@ -1,25 +1,168 @@
-"""`check`: tells whether the configuration is usable."""
+"""`check`: what every tenant answers, and for each finding a sentence that says what to do.
+
+Sources: Microsoft Graph documentation, "Microsoft Graph permissions reference", for the permissions' ids.
+"""
 
 from __future__ import annotations
 
-import json
+import asyncio
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from exporter.assembly import COUNT, DETAILS, SOURCES, Assembly, Options
+from exporter.clock import Clock
+from exporter.config.settings import AUTO
+from exporter.errors import PollError, Reason
+from exporter.identity.claims import Claims, read_claims
+
 if TYPE_CHECKING:
-    from exporter.config.settings import Settings
-    from exporter.errors import ConfigError
+    from collections.abc import Iterable
+
+    from exporter.config.settings import Settings, Tenant
+    from exporter.errors import Problem
+    from exporter.graph.protocol import Resource
+    from exporter.reports.report import Source
+
+AT_ONCE = 50
+SECONDS = 120.0
+#: (permission, delegated) → its id, as an administrator gives it to a script.
+PERMISSION_IDS = {
+    ("AuditLog.Read.All", False): "b0afded3-3588-46d8-8b3d-9842eff778da",
+    ("AuditLog.Read.All", True): "e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20",
+    ("Reports.Read.All", False): "230c1aed-a721-4c5d-9cb4-a90514e508ef",
+    ("Reports.Read.All", True): "02e97553-ed7b-43d0-ab3c-f8bace0d040c",
+}
+#: Scopes that every person's token has, and that read nothing of ours.
+HARMLESS = frozenset({"openid", "profile", "email", "offline_access"})
 
 
-def offline_report(result: Settings | ConfigError, form: str) -> str:
-    """Write what reading the files showed, as a few lines or as JSON."""
-    problems = [str(problem) for problem in getattr(result, "problems", [])]
-    warnings = list(getattr(result, "warnings", []))
-    tenants = [tenant.name for tenant in getattr(result, "tenants", [])]
-    if form == "json":
-        return json.dumps(
-            {"ok": not problems, "problems": problems, "warnings": warnings, "tenants": tenants}, indent=2
+@dataclass(frozen=True)
+class Finding:
+    """What was found of a tenant's `subject`: its token, or a source. `ok` is None for a remark."""
+
+    tenant: str
+    subject: str
+    ok: bool | None
+    sentence: str
+
+
+@dataclass
+class Findings:
+    """All that a check found. `unanswered` are the tenants of which no report can be had."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    tenants: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+
+    def as_json(self) -> str:
+        """Write it for a program."""
+        ok = not self.problems and not self.unanswered
+        content = {"ok": ok, **asdict(self), "problems": [str(problem) for problem in self.problems]}
+        return msgspec.json.format(msgspec.json.encode(content)).decode()
+
+    def as_table(self) -> str:
+        """Write it for a person."""
+        lines = [f"error: {problem}" for problem in self.problems] + [f"warning: {text}" for text in self.warnings]
+        if not self.problems:
+            lines.append(
+                f"The configuration is valid: {len(self.tenants)} tenant{'' if len(self.tenants) == 1 else 's'}."
+            )
+        if self.findings:
+            lines += ["", *_table(self.findings)]
+        if self.unanswered:
+            lines += ["", f"No report can be had of: {', '.join(self.unanswered)}."]
+        return "\n".join(lines)
+
+
+def _table(findings: Iterable[Finding]) -> list[str]:
+    words = {True: "ok", False: "FAILED", None: "note"}
+    rows = [("TENANT", "WHAT", "RESULT", "MEANING")]
+    rows += [(one.tenant, one.subject, words[one.ok], one.sentence) for one in findings]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
+
+
+async def ask_tenants(options: Options, settings: Settings) -> Findings:
+    """Ask every tenant for a token and each of its sources for its first page."""
+    assembly, places = Assembly(options, Clock()), asyncio.Semaphore(AT_ONCE)
+    tenants = assembly.owned(settings)
+    found = Findings(warnings=list(settings.warnings), tenants=[tenant.name for tenant in tenants])
+
+    async def one(tenant: Tenant) -> list[Finding]:
+        async with places:
+            return await _ask(assembly, tenant)
+
+    async with assembly.connected(settings.network), asyncio.TaskGroup() as tasks:
+        asked = [(tenant, tasks.create_task(one(tenant))) for tenant in tenants]
+    for tenant, task in asked:
+        found.findings += task.result()
+        if not _answers(tenant, task.result()):
+            found.unanswered.append(tenant.name)
+    return found
+
+
+def _sources(tenant: Tenant) -> list[Source]:
+    return [DETAILS, COUNT] if tenant.sources == (AUTO,) else [SOURCES[name] for name in tenant.sources]
+
+
+def _answers(tenant: Tenant, findings: list[Finding]) -> bool:
+    """Tell whether a poll would bring reports: every source, or one of the two that `auto` chooses from."""
+    answered = [one.ok is True for one in findings if one.subject != "token"]
+    return any(answered) if tenant.sources == (AUTO,) else bool(answered) and all(answered)
+
+
+async def _ask(assembly: Assembly, tenant: Tenant) -> list[Finding]:
+    tokens = assembly.tokens(tenant)
+    try:
+        claims = read_claims(await tokens.token())
+    except PollError as error:
+        return [Finding(tenant.name, "token", ok=False, sentence=error.sentence)]
+    findings = [_token_finding(tenant, claims), *_superfluous(tenant, claims)]
+    client = assembly.client(tenant, tokens, assembly.clock.monotonic() + SECONDS)
+    for source in _sources(tenant):
+        try:
+            await source.probe(client)
+        except PollError as error:
+            findings.append(Finding(tenant.name, source.name, ok=False, sentence=_advice(source, error, claims)))
+        else:
+            findings.append(Finding(tenant.name, source.name, ok=True, sentence="the first page can be read"))
+    return findings
+
+
+def _token_finding(tenant: Tenant, claims: Claims | None) -> Finding:
+    if claims is None:
+        return Finding(tenant.name, "token", ok=True, sentence="issued; what is in it cannot be read")
+    permissions = ", ".join(sorted(claims.permissions - HARMLESS)) or "no permission at all"
+    whose = "this tenant" if claims.tid else "a tenant that it does not name"
+    return Finding(tenant.name, "token", ok=True, sentence=f"issued for {whose}; it holds {permissions}")
+
+
+def _superfluous(tenant: Tenant, claims: Claims | None) -> list[Finding]:
+    """Name what the token holds beyond what the tenant's sources need: the exporter should hold one permission."""
+    needed = {resource.permission for source in _sources(tenant) for resource in source.resources}
+    extra = sorted((claims.permissions if claims else set()) - needed - HARMLESS)
+    if not extra:
+        return []
+    return [Finding(tenant.name, "token", ok=None, sentence=f"{', '.join(extra)} is not needed here; take it away")]
+
+
+def _advice(source: Source, error: PollError, claims: Claims | None) -> str:
+    resource = source.resources[0]
+    if error.reason is not Reason.FORBIDDEN:
+        return error.sentence
+    known = PERMISSION_IDS[resource.permission, resource.delegated]
+    if claims is not None and resource.permission in claims.permissions:
+        return f"{_held(resource)}; Graph refuses all the same: {error.code or 'without a reason'}"
+    return f"{resource.needs} (id {known}) is missing; grant it and give admin consent"
+
+
+def _held(resource: Resource) -> str:
+    if resource.delegated:
+        return (
+            f"{resource.permission} is held, but this report wants a person with the role Reports Reader who signs in"
         )
-    lines = [f"error: {problem}" for problem in problems] + [f"warning: {warning}" for warning in warnings]
-    if not problems:
-        lines.append(f"The configuration is valid: {len(tenants)} tenant{'' if len(tenants) == 1 else 's'}.")
-    return "\n".join(lines)
+    return f"{resource.permission} is held"

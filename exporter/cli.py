@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from exporter import __version__
 from exporter.app import serve
 from exporter.assembly import Options
-from exporter.check import offline_report
+from exporter.check import Findings, ask_tenants
 from exporter.config.durations import parse_duration
 from exporter.config.environment import from_environment
 from exporter.config.load import load
@@ -98,13 +98,17 @@ def _check(arguments: Arguments) -> int:
     if arguments.switch("schema"):
         print(json.dumps(json_schema(), indent=2))  # noqa: T201 - this is what was asked for
         return DONE
-    result: Settings | ConfigError
-    try:
-        result = _options(arguments).load()
-    except ConfigError as error:
-        result = error
-    print(offline_report(result, arguments["format"]))  # noqa: T201 - this is what was asked for
-    return UNUSABLE if isinstance(result, ConfigError) else DONE
+    options, found = _options(arguments), Findings()
+    with _gathering(found.problems):
+        settings = options.load()
+        found.warnings, found.tenants = list(settings.warnings), [tenant.name for tenant in settings.tenants]
+        if not arguments.switch("offline"):
+            found = asyncio.run(ask_tenants(options, settings))
+    as_json = arguments["format"] == "json" or (arguments["format"] == "auto" and not sys.stdout.isatty())
+    print(found.as_json() if as_json else found.as_table())  # noqa: T201 - this is what was asked for
+    if found.problems:
+        return UNUSABLE
+    return NO_ANSWER if found.unanswered else DONE
 
 
 _COMMANDS = {"serve": _serve, "demo": _demo, "once": _once, "check": _check}

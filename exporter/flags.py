@@ -84,7 +84,14 @@ FLAGS = (
     Flag("textfile", None, "write to this file, atomically, instead of standard output", "FILE", commands=("once",)),
     Flag("offline", None, "validate the files only", switch=True, commands=("check",)),
     Flag("schema", None, "print the configuration file's JSON Schema", switch=True, commands=("check",)),
-    Flag("format", "table", "how to print the findings", "FORMAT", choices=("table", "json"), commands=("check",)),
+    Flag(
+        "format",
+        "auto",
+        "how to print the findings; auto is a table on a terminal and JSON elsewhere",
+        "FORMAT",
+        choices=("auto", "table", "json"),
+        commands=("check",),
+    ),
     Flag("log.level", "info", "least severe line that is logged", "LEVEL", choices=tuple(LEVELS)),
     Flag("log.format", "logfmt", "format of the log lines on standard error", "FORMAT", choices=FORMATS),
 )

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -30,7 +30,7 @@ _MEANINGS = {
     401: (Reason.UNAUTHORIZED, "Graph refuses the token; look at the clock and the cloud of this tenant"),
     403: (
         Reason.FORBIDDEN,
-        "permission {resource.permission} is missing for {resource.name}; grant it and give admin consent",
+        "{resource.needs} is missing for {resource.name}; grant it and give admin consent",
     ),
     404: (Reason.RETIRED, "Graph has no {resource.name} in this cloud (any more); choose another source"),
     407: (Reason.UNREACHABLE, "the proxy wants a login; look at network.proxy"),
@@ -48,11 +48,20 @@ _UNDOCUMENTED = (Reason.MALFORMED, "Graph answered {status} for {resource.name},
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource of Graph: its `name` (the `endpoint` label), its path below the origin, what it needs."""
+    """A resource of Graph: its `name` (the `endpoint` label), its path below the origin, the permission it needs.
+
+    Most take an application permission; a `delegated` one only works for a person who signed in.
+    """
 
     name: str
     path: str
     permission: str
+    delegated: bool = False
+
+    @property
+    def needs(self) -> str:
+        """The permission, with its kind."""
+        return f"{'delegated' if self.delegated else 'application'} permission {self.permission}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +149,15 @@ def _error(
 def check_next_link(link: str, origin: str, resource: Resource) -> str:
     """Return `link` if it stays at `origin` and at the path of `resource`; anything else would carry the token away."""
     try:
-        parts, home = urlsplit(link), urlsplit(origin)
-        same = (parts.scheme, parts.hostname, parts.port or 443) == (home.scheme, home.hostname, home.port or 443)
+        parts = urlsplit(link)
+        same = _place(parts) == _place(urlsplit(origin))
     except ValueError:
         same = False
-    if not same or "@" in parts.netloc or parts.path != resource.path or not link.isprintable():
+    clean = link.isascii() and link.isprintable() and " " not in link
+    if not (same and clean) or "@" in parts.netloc or parts.path != resource.path:
         raise PollError(Reason.INCOMPLETE, f"a nextLink of {resource.name} leads away from Graph; it was not followed")
     return link
+
+
+def _place(parts: SplitResult) -> tuple[str, str | None, int]:
+    return parts.scheme, parts.hostname, 443 if parts.port is None else parts.port

@@ -35,8 +35,10 @@ class OwnMetrics:
     def __init__(self, *, version: str, revision: str, shard: int, total_shards: int, endpoints: Iterable[str]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry(auto_describe=False)
-        ProcessCollector(registry=registry)
+        self._process_registry = CollectorRegistry(auto_describe=False)
+        self._rendered: dict[Format, bytes] = {}
         PlatformCollector(registry=registry)
+        ProcessCollector(registry=self._process_registry)
         _info(
             registry,
             "build_info",
@@ -51,18 +53,18 @@ class OwnMetrics:
             shard=str(shard),
             total_shards=str(total_shards),
         )
-        self.tenants = Gauge("entra_exporter_tenants", "Tenants that this process polls.", registry=registry)
-        self.reload_successful = Gauge(
+        self._tenants = Gauge("entra_exporter_tenants", "Tenants that this process polls.", registry=registry)
+        self._reload_successful = Gauge(
             "entra_exporter_config_last_reload_successful",
             "1 when the last attempt to load the configuration succeeded.",
             registry=registry,
         )
-        self.reload_success_time = Gauge(
+        self._reload_success_time = Gauge(
             "entra_exporter_config_last_reload_success_timestamp_seconds",
             "When the configuration was last loaded successfully.",
             registry=registry,
         )
-        self.polls_in_progress = Gauge(
+        self._polls_in_progress = Gauge(
             "entra_exporter_polls_in_progress", "Polls that are under way.", registry=registry
         )
         self._lateness = Histogram(
@@ -100,6 +102,7 @@ class OwnMetrics:
 
     def graph_request(self, endpoint: str, code: str, seconds: float) -> None:
         """Count one request to Graph and its duration."""
+        self._rendered.clear()
         self._requests.labels(endpoint, code).inc()
         self._request_seconds.labels(endpoint).observe(seconds)
         if code == "429":
@@ -107,23 +110,46 @@ class OwnMetrics:
 
     def token_request(self, outcome: str) -> None:
         """Count one request for a token; `outcome` is one of TOKEN_OUTCOMES."""
+        self._rendered.clear()
         self._tokens.labels(outcome).inc()
 
     def poll_started(self, lateness_seconds: float) -> None:
-        """Observe how late a poll began."""
+        """Count a poll that is under way, and how late it began."""
+        self._rendered.clear()
         self._lateness.observe(lateness_seconds)
+        self._polls_in_progress.inc()
+
+    def poll_ended(self) -> None:
+        """Count a poll as no longer under way."""
+        self._rendered.clear()
+        self._polls_in_progress.dec()
 
     def reloaded(self, *, successful: bool, at: float) -> None:
         """Record an attempt to load the configuration, at `at` seconds since the epoch."""
-        self.reload_successful.set(int(successful))
+        self._rendered.clear()
+        self._reload_successful.set(int(successful))
         if successful:
-            self.reload_success_time.set(at)
+            self._reload_success_time.set(at)
+
+    def tenants_polled(self, number: int) -> None:
+        """Record how many tenants this process polls."""
+        self._rendered.clear()
+        self._tenants.set(number)
 
     def render(self, form: Format) -> bytes:
-        """Write all of it as it stands now; in OpenMetrics with the closing `# EOF`."""
-        if form is Format.OPENMETRICS:
-            return bytes(generate_openmetrics(self._registry))  # type: ignore[no-untyped-call]
-        return generate_latest(self._registry)
+        """Write all of it as it stands now; in OpenMetrics with the closing `# EOF`.
+
+        Instruments are written again only after one of them has changed; the process is looked at every time.
+        """
+        if form not in self._rendered:
+            self._rendered[form] = _generate(self._registry, form).removesuffix(b"# EOF\n")
+        return self._rendered[form] + _generate(self._process_registry, form)
+
+
+def _generate(registry: CollectorRegistry, form: Format) -> bytes:
+    if form is Format.OPENMETRICS:
+        return bytes(generate_openmetrics(registry))  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
 
 
 def _info(registry: CollectorRegistry, name: str, text: str, **labels: str) -> None:

@@ -44,6 +44,10 @@ class CredentialUserRegistrationCount:
     name = RESOURCE.name
     resources = (RESOURCE,)
 
+    async def probe(self, graph: Graph) -> None:
+        """Ask as a poll does: it is one request."""
+        await self.collect(graph, ())
+
     async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:  # noqa: ARG002 - it has none
         """Ask once. An empty collection is no report; more than one object is not the documented shape."""
         collection = await graph.get(RESOURCE, "", _decoder.decode)

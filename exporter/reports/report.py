@@ -83,5 +83,8 @@ class Source(Protocol):
     @property
     def resources(self) -> tuple[Resource, ...]: ...
 
+    async def probe(self, graph: Graph) -> None:
+        """Ask the least that shows whether the report can be read. Raises PollError."""
+
     async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
         """Collect one complete report, split by `splits`. Raises PollError; there is no half report."""

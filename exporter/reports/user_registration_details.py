@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 from http import HTTPStatus
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -19,7 +20,7 @@ from exporter.reports.report import Graph, Report
 from exporter.reports.tally import STATUSES, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 RESOURCE = Resource(
     name="userRegistrationDetails",
@@ -30,9 +31,10 @@ RESOURCE = Resource(
 KINDS = 8192
 #: So many pages in a row without a new user mean that Graph is going round in circles.
 FRUITLESS_PAGES = 10
-#: A flag that is missing from every row of a report of this size was renamed: it must not look like nobody has it.
-MIN_ROWS_TO_MISS_A_FLAG = 10
+#: A field that is missing from every row of a report of this size was renamed: it must not look like nobody has it.
+MIN_ROWS_TO_MISS_A_FIELD = 10
 
+#: What is counted of a row: two users of one kind are counted alike.
 Kind: TypeAlias = tuple[Any, ...]
 
 
@@ -52,23 +54,22 @@ class Row(msgspec.Struct, rename="camel", gc=False):
     user_preferred_method_for_secondary_authentication: str | None = None
     last_updated_date_time: datetime | None = None
 
-    def kind(self) -> Kind:
-        """Give what is counted: two users of one kind are counted alike."""
-        return (
-            self.user_type,
-            self.is_admin,
-            self.methods_registered,
-            self.user_preferred_method_for_secondary_authentication,
-            self.is_sspr_registered,
-            self.is_sspr_enabled,
-            self.is_sspr_capable,
-            self.is_mfa_registered,
-            self.is_mfa_capable,
-            self.is_passwordless_capable,
-        )
-
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Row)}
+_kind: Callable[[Row], Kind] = attrgetter(
+    "user_type",
+    "is_admin",
+    "user_preferred_method_for_secondary_authentication",
+    "methods_registered",
+    "is_sspr_registered",
+    "is_sspr_enabled",
+    "is_sspr_capable",
+    "is_mfa_registered",
+    "is_mfa_capable",
+    "is_passwordless_capable",
+)
+#: What the last fields of a kind tell, in our words.
+TOLD = ("methods", *STATUSES)
 SELECTED = f"$select={','.join(field.encode_name for field in FIELDS.values())}&$top=999"
 PLAIN = ""
 _strict = msgspec.json.Decoder(Collection[Row])
@@ -104,17 +105,16 @@ class Reading:
         self._kinds: Counter[Kind] = Counter()
         self._seen: set[int] = set()
         self._rows = self._duplicates = self._incomplete = self._fruitless = 0
-        self._flags_seen = [False] * len(STATUSES)
+        self._told = [False] * len(TOLD)
         self._newest: datetime | None = None
 
     def take(self, page: Page[Row]) -> None:
         """Count a page."""
         self.pages += 1
-        new = [row for row in page.rows if self._is_new(row)]
+        new = self._new(page.rows)
         self._rows += len(page.rows)
         self._duplicates += len(page.rows) - len(new)
-        self._kinds.update([row.kind() for row in new])
-        self._incomplete += sum(row.id is None and None not in row.kind() for row in new)
+        self._kinds.update(map(_kind, new))
         self._newest = max(self._stamps(new), default=self._newest)
         if len(self._kinds) > KINDS:
             self._settle()
@@ -122,9 +122,23 @@ class Reading:
         if self._fruitless >= FRUITLESS_PAGES and page.next_link is not None:
             raise PollError(Reason.INCOMPLETE, f"{FRUITLESS_PAGES} pages of {RESOURCE.name} brought no new user")
 
+    def _new(self, rows: list[Row]) -> list[Row]:
+        """Give the rows whose users are met for the first time: as a rule all, which is told at a glance."""
+        ids = [row.id for row in rows]
+        hashes = set(map(hash, ids))
+        if all(ids) and len(hashes) == len(ids) and self._seen.isdisjoint(hashes):
+            self._seen |= hashes
+            return rows
+        new = [row for row in rows if self._is_new(row)]
+        self._incomplete += sum(not row.id and None not in _kind(row) for row in new)
+        return new
+
     def _is_new(self, row: Row) -> bool:
-        """Tell whether the row's user is met for the first time; a 64-bit hash stands for the id."""
-        if row.id is None:
+        """Tell whether the row's user is met for the first time; a 64-bit hash stands for the id.
+
+        Without an id nobody can tell: each such row is a user.
+        """
+        if not row.id:
             return True
         before = len(self._seen)
         self._seen.add(hash(row.id))
@@ -136,9 +150,9 @@ class Reading:
 
     def _settle(self) -> None:
         for kind, users in self._kinds.items():
-            user_type, is_admin, methods, default_method, *flags = kind
+            user_type, is_admin, default_method, methods, *flags = kind
             self._incomplete += users * (None in kind)
-            self._flags_seen = [seen or flag is not None for seen, flag in zip(self._flags_seen, flags, strict=True)]
+            self._told = [known or value is not None for known, value in zip(self._told, kind[3:], strict=True)]
             self._tally.add(
                 users,
                 user_type=user_type,
@@ -152,8 +166,8 @@ class Reading:
     def report(self) -> Report:
         """Make the report of all that was taken."""
         self._settle()
-        if self._rows >= MIN_ROWS_TO_MISS_A_FLAG and not all(self._flags_seen):
-            missing = ", ".join(status for status, seen in zip(STATUSES, self._flags_seen, strict=True) if not seen)
+        if self._rows >= MIN_ROWS_TO_MISS_A_FIELD and not all(self._told):
+            missing = ", ".join(word for word, known in zip(TOLD, self._told, strict=True) if not known)
             raise PollError(
                 Reason.MALFORMED, f"no row of {RESOURCE.name} tells {missing}; did Microsoft rename a field?"
             )
@@ -186,6 +200,10 @@ class UserRegistrationDetails:
     name = RESOURCE.name
     resources = (RESOURCE,)
 
+    async def probe(self, graph: Graph) -> None:
+        """Ask for one row."""
+        await graph.get(RESOURCE, "$top=1", decode_page)
+
     async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
         """Read every page. A paging token that has expired costs one new start, `$select` refused a plain request."""
         query, restarts = SELECTED, 1
@@ -194,7 +212,6 @@ class UserRegistrationDetails:
             try:
                 async for page in graph.pages(RESOURCE, query, decode_page):
                     reading.take(page)
-                return reading.report()
             except PollError as error:
                 if error.status != HTTPStatus.BAD_REQUEST:
                     raise reading.explained(error) from None
@@ -204,3 +221,5 @@ class UserRegistrationDetails:
                     restarts -= 1
                 else:
                     raise reading.explained(error) from None
+            else:
+                return reading.report()

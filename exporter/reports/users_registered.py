@@ -20,7 +20,7 @@ from exporter.reports.methods import METHODS, Words
 from exporter.reports.report import METHOD_USERS, REGISTERED_USERS, SPLITS, USERS, Graph, Report
 
 ROOT = "/v1.0/reports/authenticationMethods"
-PERMISSION = "AuditLog.Read.All (delegated)"
+PERMISSION = "AuditLog.Read.All"
 #: Graph's word for the feature → the status.
 STATUS_OF_FEATURE = {
     "ssprRegistered": "registered",
@@ -39,7 +39,7 @@ INCLUDED = {
 
 def _resource(function: str, user_types: str, roles: str) -> Resource:
     path = f"{ROOT}/{function}(includedUserTypes='{user_types}',includedUserRoles='{roles}')"
-    return Resource(function, path, PERMISSION)
+    return Resource(function, path, PERMISSION, delegated=True)
 
 
 class Summary(msgspec.Struct, rename="camel"):
@@ -61,6 +61,10 @@ class UsersRegistered:
         _resource("usersRegisteredByFeature", "all", "all"),
         _resource("usersRegisteredByMethod", "all", "all"),
     )
+
+    async def probe(self, graph: Graph) -> None:
+        """Ask one function for everybody."""
+        await _ask(graph, self.name, {})
 
     async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
         """Ask both functions for each cell, one after the other."""

@@ -39,9 +39,10 @@ class Fault:
     "*"), `tenant_id` and `page` (from 1) where they are given, `times` times (None: always).
 
     What happens, in this order: `delay` seconds of the clock pass; the answer is replaced by `status` and `body` (bytes
-    as they are, anything else as JSON) if there is a status, else made as usual; `headers` are added (with a
-    Content-Encoding the bytes are taken as encoded); `mutate` gets the decoded JSON and returns another; `ending` sends
-    it. A request that is refused at the door (unknown token, too many requests) meets no fault.
+    as they are, anything else as JSON) if there is a status, else made as usual, and if that is a 200, `headers` are
+    added and `mutate` gets the decoded JSON and returns another; `ending` sends it. With a Content-Encoding among the
+    headers the bytes are taken as encoded. A request refused at the door (unknown address or token, too many requests)
+    meets no fault.
     """
 
     endpoint: str = ANY

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import uuid
-from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.simulator.answers import Answer, Refusal, graph_error, json_answer
+from exporter.simulator.answers import Answer, Refusal, json_answer, refuse
 from exporter.simulator.delivery import deliver
 from exporter.simulator.faults import Ending, Fault
 from exporter.simulator.graph import resource
 from exporter.simulator.journal import SeenRequest
+from exporter.simulator.people import graph_time
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,7 +33,7 @@ DISCOVERY_PATH = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration")
 INSTANCE_DISCOVERY = "/common/discovery/instance"
 IMDS_PATH = "/metadata/identity/oauth2/token"
 APP_SERVICE_PATH = "/msi/token"
-BAD_REQUEST = 400
+OK, BAD_REQUEST = 200, 400
 
 
 class FrontDoor:
@@ -63,11 +63,11 @@ class FrontDoor:
 
     async def identity(self, request: web.Request) -> web.StreamResponse:
         """Answer as the endpoints from which a machine in Azure gets its tokens."""
-        known = request.path in {APP_SERVICE_PATH, IMDS_PATH}
-        seen = self._see(request, "identity" if known else "elsewhere")
-        answer = self._entra.app_service_identity if request.path == APP_SERVICE_PATH else self._entra.imds_identity
-        if not known:
+        answers = {APP_SERVICE_PATH: self._entra.app_service_identity, IMDS_PATH: self._entra.imds_identity}
+        answer = answers.get(request.path)
+        if answer is None:
             return await self.elsewhere(request)
+        seen = self._see(request, "identity")
         return await self._respond(request, seen, lambda: lambda: answer(request.headers, request.query))
 
     async def elsewhere(self, request: web.Request) -> web.StreamResponse:
@@ -93,16 +93,15 @@ class FrontDoor:
         return seen
 
     def _entra_work(self, request: web.Request, seen: SeenRequest, form: Mapping[str, str]) -> Callable[[], Answer]:
-        origin = f"https://{request.host}"
-        found = TOKEN_PATH.fullmatch(request.path) or DISCOVERY_PATH.fullmatch(request.path)
-        seen.tenant_id, seen.client_id = found[1] if found else None, form.get("client_id")
-        if seen.endpoint == "unknown" or found is None:
-            known = seen.endpoint == "discovery"
-            lost = json_answer(graph_error("ResourceNotFound", "There is nothing at this address."), 404)
-            return lambda: self._entra.instance_discovery(origin) if known else lost
+        origin, tenant_id = f"https://{request.host}", request.path.split("/")[1]
+        if seen.endpoint == "unknown":
+            refuse(404, "ResourceNotFound", "There is nothing at this address.")
+        if request.path == INSTANCE_DISCOVERY:
+            return lambda: self._entra.instance_discovery(origin)
+        seen.tenant_id, seen.client_id = tenant_id, form.get("client_id")
         if seen.endpoint == "discovery":
-            return lambda: self._entra.openid_configuration(origin, found[1])
-        return lambda: self._entra.token(origin, found[1], form)
+            return lambda: self._entra.openid_configuration(origin, tenant_id)
+        return lambda: self._entra.token(origin, tenant_id, form)
 
     def _graph_work(self, request: web.Request, seen: SeenRequest) -> Callable[[], Answer]:
         token = self._graph.admit(seen, request.headers.get("Authorization", ""))
@@ -121,7 +120,7 @@ class FrontDoor:
             answer = (fault.replacement() if fault else None) or work()
         except Refusal as refusal:
             answer = refusal.answer
-        if fault is not None and fault.status is None:
+        if fault is not None and fault.status is None and answer.status == OK:
             answer = fault.alter(answer)
         ending = fault.ending if fault else Ending.WHOLE
         if ending not in {Ending.HANG, Ending.RESET}:
@@ -135,7 +134,7 @@ class FrontDoor:
         ids = {"request-id": seen.request_id, "client-request-id": seen.client_request_id or seen.request_id}
         body = answer.body
         if answer.status >= BAD_REQUEST and b'"innerError":{}' in body:
-            inner = msgspec.json.encode({"date": formatdate(self._clock.time())[5:-6], **ids})
+            inner = msgspec.json.encode({"date": graph_time(self._clock.time()).partition(".")[0], **ids})
             body = body.replace(b'"innerError":{}', b'"innerError":' + inner)
         return Answer(answer.status, body, {**ids, **answer.headers})
 
