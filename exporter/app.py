@@ -13,6 +13,7 @@ from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
 from exporter.config.files import content_digest
 from exporter.config.load import UnusableConfigError
+from exporter.errors import ConfigError
 from exporter.logs import fields
 from exporter.polling.fleet import Fleet
 from exporter.web.protection import WebProtection
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from exporter.config.files import Watched
     from exporter.config.settings import Settings
-    from exporter.errors import ConfigError
+    from exporter.errors import Problem
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Exporter:
     async def run(self, announce: Callable[[str], None] = lambda _: None) -> None:
         """Serve until `stop`; `announce` is told each address that is listened on."""
         self._note_loaded(self._settings)
+        self._note_web_warnings()
         served = Served(
             store=self._assembly.store,
             own=self._assembly.own.render,
@@ -92,16 +94,18 @@ class Exporter:
     async def reload(self) -> ConfigError | None:
         """Load the configuration again and apply it; one that cannot be used changes nothing and is returned."""
         async with self._reloading:
-            await self._refresh_protection()
+            problems = await self._refresh_protection(again=True)
             try:
                 settings = await asyncio.to_thread(self._options.load)
             except UnusableConfigError as error:
                 self._watched, self._digest = error, error.digest
-                self._note_refused(error)
-                return error
-            self._watched, self._digest = settings, settings.digest
-            await self._apply(settings)
-            self._note_loaded(settings)
+                problems += error.problems
+            else:
+                self._watched, self._digest = settings, settings.digest
+                await self._apply(settings)
+            if problems:
+                return self._note_refused(problems)
+            self._note_loaded(self._settings)
             return None
 
     async def _apply(self, settings: Settings) -> None:
@@ -122,18 +126,22 @@ class Exporter:
         seconds = self._options.auto_reload_seconds
         while seconds > 0:
             await self._assembly.clock.sleep(seconds)
-            await self._refresh_protection()
+            if problems := await self._refresh_protection():
+                self._note_refused(problems)
             if await asyncio.to_thread(content_digest, self._watched) != self._digest:
                 log.info("the configuration has changed")
                 await self.reload()
 
-    async def _refresh_protection(self) -> None:
-        """Put a changed --web.config.file into force; with a broken one the last good one stays."""
+    async def _refresh_protection(self, *, again: bool = False) -> list[Problem]:
+        """Put a changed --web.config.file into force; with a broken one the last good one stays.
+
+        Return its problems; those that were there before only with `again`.
+        """
         found = await self._protection.refresh()
         if found.changed and not found.problems:
             log.info("the web configuration was loaded again")
-        for problem in found.problems if found.changed else ():
-            log.error("the new web configuration cannot be used, the old one stays", extra=fields(problem=str(problem)))
+            self._note_web_warnings()
+        return list(found.problems) if found.changed or again else []
 
     async def _reload_on_request(self) -> None:
         while True:
@@ -149,10 +157,15 @@ class Exporter:
         self._assembly.own.reloaded(successful=True, at=self._assembly.clock.time())
         log.info("configuration loaded", extra=fields(tenants=tenants, of=len(settings.tenants)))
 
-    def _note_refused(self, error: ConfigError) -> None:
+    def _note_refused(self, problems: list[Problem]) -> ConfigError:
         self._assembly.own.reloaded(successful=False, at=self._assembly.clock.time())
-        for problem in error.problems:
+        for problem in problems:
             log.error("the new configuration cannot be used, the old one stays", extra=fields(problem=str(problem)))
+        return ConfigError(problems)
+
+    def _note_web_warnings(self) -> None:
+        for warning in self._protection.config.warnings:
+            log.warning("web configuration", extra=fields(warning=warning))
 
     def _links(self) -> dict[str, str]:
         return {"Metrics": self._options.telemetry_path, "Health": "/-/healthy", "Readiness": "/-/ready"}

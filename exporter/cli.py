@@ -100,6 +100,8 @@ def _check(arguments: Arguments) -> int:
         return DONE
     options, found = _options(arguments), Findings()
     with _gathering(found.problems):
+        _protected(options)
+    with _gathering(found.problems):
         settings = options.load()
         found.warnings, found.tenants = list(settings.warnings), [tenant.name for tenant in settings.tenants]
         if not arguments.switch("offline"):

@@ -75,7 +75,11 @@ FLAGS = (
     ),
     Flag("web.telemetry-path", "/metrics", "path of the exposition", "PATH", commands=_SERVING),
     Flag(
-        "web.config.file", None, "TLS and basic authentication, in exporter-toolkit's format", "FILE", commands=_SERVING
+        "web.config.file",
+        None,
+        "TLS and basic authentication, in exporter-toolkit's format",
+        "FILE",
+        commands=("serve", "demo", "check"),
     ),
     Flag("web.enable-lifecycle", None, "allow POST /-/reload", switch=True, commands=_SERVING),
     Flag("web.max-requests", "40", "concurrent scrapes; past it 503", "N", commands=_SERVING),

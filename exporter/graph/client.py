@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
+    from aiohttp.connector import Connection
+
     from exporter.clock import Clock
     from exporter.graph.clouds import Cloud
     from exporter.graph.limits import Limiters
@@ -52,19 +54,36 @@ def make_ssl_context(ca_file: Path | None) -> ssl.SSLContext:
 
 def open_session(context: ssl.SSLContext) -> aiohttp.ClientSession:
     """Open the one session that Graph and token requests share: no cookies, no .netrc, deadlines by the caller."""
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=context, limit=CONNECTIONS),
+        response_class=_Response,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         trust_env=False,
     )
+    session._retry_connection = False  # noqa: SLF001 - aiohttp would repeat requests behind the limiter's back
+    return session
+
+
+class _Response(aiohttp.ClientResponse):
+    """Ends its connection after a 503: Microsoft asks that the next attempt comes over a new one."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
+        await super().start(connection)
+        if self.status == HTTPStatus.SERVICE_UNAVAILABLE and protocol is not None:
+            protocol.force_close()
+            if self.closed:  # a short body came along, so the connection waits for its next request already
+                protocol.close()
+        return self
 
 
 def proxy_for(url: str, configured: str | None) -> str | None:
-    """Choose the proxy for `url`: the configured one, else HTTPS_PROXY unless NO_PROXY names the host."""
+    """Choose the proxy for `url`: the configured one, else HTTPS_PROXY unless NO_PROXY names the host (or host:port)."""
     if configured is not None:
         return configured
-    if urllib.request.proxy_bypass(URL(url).host or ""):
+    there = URL(url)
+    if urllib.request.proxy_bypass(f"{there.host}:{there.port}"):
         return None
     return urllib.request.getproxies().get("https")
 
@@ -143,15 +162,14 @@ class GraphClient:
         shared, clock = self.connection, self.connection.clock
         async with shared.limiters.place(self.cloud.graph, self.application, self.tenant_id):
             began, code = clock.monotonic(), "aborted"
+            seconds = min(REQUEST_SECONDS, self.deadline - began)
             try:
-                async with clock.timeout(REQUEST_SECONDS):
+                async with clock.timeout(seconds):
                     answer = await self._exchange(url, token)
                 code = str(answer.status)
             except TimeoutError:
                 code = Reason.TIMEOUT
-                raise PollError(
-                    Reason.TIMEOUT, f"Graph did not answer {resource.name} in {REQUEST_SECONDS:.0f} s"
-                ) from None
+                raise PollError(Reason.TIMEOUT, f"Graph did not answer {resource.name} in {seconds:.0f} s") from None
             except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as problem:
                 code = Reason.UNREACHABLE
                 raise PollError(Reason.UNREACHABLE, f"{_why_unreachable(problem)} ({self.cloud.graph})") from None
@@ -171,8 +189,6 @@ class GraphClient:
         request = self.connection.session.get(address, headers=headers, allow_redirects=False, proxy=proxy)
         async with request as response:
             body = await read_capped(response)
-            if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
-                response.close()
             return Answer(response.status, response.headers, body)
 
 

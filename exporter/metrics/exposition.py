@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from exporter.metrics.family import Family, Kind, Sample, by_family
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
@@ -30,8 +30,8 @@ class Format(Enum):
 def render(samples: Iterable[Sample], **constant_labels: str) -> dict[Family, bytes]:
     """Write the lines of `samples`, each with `constant_labels` in front.
 
-    Raises ValueError for a duplicate series, a value that is negative or not finite, or text that is not UTF-8: one
-    such line would cost Prometheus the whole scrape.
+    Raises ValueError for a duplicate series, a label given twice, a value that is negative or not finite, or text that
+    is not UTF-8: one such line would cost Prometheus the whole scrape.
     """
     return {family: _lines(family, group, constant_labels) for family, group in by_family(samples).items()}
 
@@ -44,6 +44,8 @@ def _lines(family: Family, samples: list[Sample], constant: dict[str, str]) -> b
         if one.labels in seen:
             raise ValueError(f"{family.name}: the series {dict(one.labels)} is there twice")
         seen.add(one.labels)
+        if any(name in constant for name, _ in one.labels):
+            raise ValueError(f"{family.name}: {dict(one.labels)} has a label that all samples here have")
         labels = ",".join(prefix + [_pair(name, value) for name, value in one.labels])
         lines.append(
             f"{family.name}{{{labels}}} {_number(one.value)}\n" if labels else f"{family.name} {_number(one.value)}\n"
@@ -77,10 +79,8 @@ def negotiate(accept: str) -> Format:
     text.
     """
     best = {Format.OPENMETRICS: 0.0, Format.TEXT: 0.0}
-    for item in accept[:4096].split(","):
-        media, *parameters = (part.strip().lower() for part in item.split(";"))
-        options = dict(part.split("=", 1) for part in parameters if "=" in part)
-        weight = _weight(options.get("q", "1"))
+    for media, options in _items(accept):
+        weight = _weight(options)
         if media == "application/openmetrics-text" and options.get("version", "1.0.0") == "1.0.0":
             best[Format.OPENMETRICS] = max(best[Format.OPENMETRICS], weight)
         elif media in {"text/plain", "text/*", "*/*"} and options.get("version", "0.0.4") == "0.0.4":
@@ -88,18 +88,23 @@ def negotiate(accept: str) -> Format:
     return Format.OPENMETRICS if best[Format.OPENMETRICS] > best[Format.TEXT] else Format.TEXT
 
 
-def _weight(text: str) -> float:
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Tell whether an `Accept-Encoding` header allows gzip; what it says of gzip counts more than what of `*`."""
+    weights = {coding: _weight(options) for coding, options in _items(accept_encoding)}
+    return next((weights[coding] > 0 for coding in ("gzip", "x-gzip", "*") if coding in weights), False)
+
+
+def _items(header: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Split a header into its items, each with its parameters, in lower case. Only the first 4 KiB are looked at."""
+    for item in header[:4096].lower().split(","):
+        name, *parameters = item.split(";")
+        pairs = (parameter.partition("=") for parameter in parameters)
+        yield name.strip(), {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _weight(options: Mapping[str, str]) -> float:
     try:
-        weight = float(text)
+        weight = float(options.get("q", "1"))
     except ValueError:
         return 0.0
     return weight if 0 <= weight <= 1 else 0.0
-
-
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Tell whether an `Accept-Encoding` header allows gzip."""
-    for item in accept_encoding[:4096].split(","):
-        coding, *parameters = (part.strip().lower() for part in item.split(";"))
-        if coding in {"gzip", "x-gzip", "*"}:
-            return all(_weight(part[2:]) > 0 for part in parameters if part.startswith("q="))
-    return False

@@ -5,6 +5,8 @@ The one place that speaks to prometheus_client. Everything sits on a registry of
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 REQUEST_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90)
 LATENESS_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 1800)
+PROCESS_SECONDS = 1.0
 TOKEN_OUTCOMES = ("issued", "refused", "unavailable", "unusable")
 
 
@@ -35,10 +38,9 @@ class OwnMetrics:
     def __init__(self, *, version: str, revision: str, shard: int, total_shards: int, endpoints: Iterable[str]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry(auto_describe=False)
-        self._process_registry = CollectorRegistry(auto_describe=False)
-        self._rendered: dict[Format, bytes] = {}
+        self._rendered: dict[Format, tuple[float, bytes]] = {}
         PlatformCollector(registry=registry)
-        ProcessCollector(registry=self._process_registry)
+        ProcessCollector(registry=registry)
         _info(
             registry,
             "build_info",
@@ -139,11 +141,14 @@ class OwnMetrics:
     def render(self, form: Format) -> bytes:
         """Write all of it as it stands now; in OpenMetrics with the closing `# EOF`.
 
-        Instruments are written again only after one of them has changed; the process is looked at every time.
+        It is written again when an instrument has changed, and after a second, for the process changes by itself. Until
+        then it is the very same object.
         """
-        if form not in self._rendered:
-            self._rendered[form] = _generate(self._registry, form).removesuffix(b"# EOF\n")
-        return self._rendered[form] + _generate(self._process_registry, form)
+        written_at, rendered = self._rendered.get(form, (-math.inf, b""))
+        if time.monotonic() - written_at >= PROCESS_SECONDS:
+            rendered = _generate(self._registry, form)
+            self._rendered[form] = (time.monotonic(), rendered)
+        return rendered
 
 
 def _generate(registry: CollectorRegistry, form: Format) -> bytes:

@@ -9,10 +9,12 @@ from exporter.errors import PollError, Reason
 from exporter.logs import fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from exporter.clock import Clock
-    from exporter.reports.report import Graph, Report, Source
+    from exporter.reports.report import Report, Source
+
+    Ask = Callable[[Source], Awaitable[Report]]
 
 log = logging.getLogger(__name__)
 REFUSED = frozenset({Reason.FORBIDDEN, Reason.UNLICENSED, Reason.RETIRED})
@@ -45,40 +47,40 @@ class Choice:
         self._note = note
         self._preferred_again = 0.0
 
-    async def collect(self, graph: Graph, splits: tuple[str, ...], *, holds_preferred: bool) -> Report:
+    async def collect(self, ask: Ask, *, holds_preferred: bool) -> Report:
         """Collect one report. `holds_preferred`: one of the preferred source is still shown. Raises PollError."""
         if self.in_use is self._preferred:
-            return await self._preferred_first(graph, splits, may_fall_back=not holds_preferred)
+            return await self._preferred_first(ask, may_fall_back=not holds_preferred)
         if self._clock.monotonic() >= self._preferred_again:
-            return await self._preferred_first(graph, splits, may_fall_back=True)
+            return await self._preferred_first(ask, may_fall_back=True)
         try:
-            return await self._attempt(self.in_use, graph, splits)
+            return await self._attempt(self.in_use, ask)
         except PollError as error:
             if error.reason not in REFUSED:
                 raise
             self._note(self.in_use.name, error)
-        return await self._preferred_first(graph, splits, may_fall_back=False)
+        return await self._preferred_first(ask, may_fall_back=False)
 
     def try_preferred_again(self) -> None:
         """Ask the preferred source at the next poll, whatever happened before."""
         self._preferred_again = self._clock.monotonic()
 
-    async def _preferred_first(self, graph: Graph, splits: tuple[str, ...], *, may_fall_back: bool) -> Report:
+    async def _preferred_first(self, ask: Ask, *, may_fall_back: bool) -> Report:
         try:
-            report = await self._attempt(self._preferred, graph, splits)
+            report = await self._attempt(self._preferred, ask)
         except PollError as error:
             answered_otherwise = self.in_use is not self._preferred
             if self._fallback is None or not may_fall_back or not (error.reason in REFUSED or answered_otherwise):
                 self._use(self._preferred, "no source answers")
                 raise
             self._preferred_again = self._clock.monotonic() + PREFERRED_AGAIN_SECONDS
-            return await self._fall_back(self._fallback, graph, splits, error)
+            return await self._fall_back(self._fallback, ask, error)
         self._use(self._preferred, "it answers again")
         return report
 
-    async def _fall_back(self, fallback: Source, graph: Graph, splits: tuple[str, ...], refusal: PollError) -> Report:
+    async def _fall_back(self, fallback: Source, ask: Ask, refusal: PollError) -> Report:
         try:
-            report = await self._attempt(fallback, graph, splits)
+            report = await self._attempt(fallback, ask)
         except PollError as error:
             if self.in_use is fallback and error.reason not in REFUSED:
                 self._note(self._preferred.name, refusal)
@@ -91,9 +93,9 @@ class Choice:
         self._use(fallback, refusal.sentence)
         return report
 
-    async def _attempt(self, source: Source, graph: Graph, splits: tuple[str, ...]) -> Report:
+    async def _attempt(self, source: Source, ask: Ask) -> Report:
         self.asked = source.name
-        return await source.collect(graph, splits)
+        return await ask(source)
 
     def _use(self, source: Source, why: str) -> None:
         if source is not self.in_use:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.errors import PollError, Reason
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from exporter.polling.choice import Choice
     from exporter.polling.schedule import Schedule
     from exporter.polling.snapshot import SnapshotStore
-    from exporter.reports.report import Graph, Report
+    from exporter.reports.report import Graph, Report, Source
 
 log = logging.getLogger(__name__)
 POPULATION = "all"
@@ -114,11 +115,9 @@ class Poller:
         timeout = self._tenant.poll_timeout
         try:
             async with self._clock.timeout(timeout):
-                graph = self._connect(self._clock.monotonic() + timeout)
-                report = await self._choice.collect(
-                    graph, self._tenant.splits, holds_preferred=self._shown_source == self._choice.in_use.name
-                )
-                self._refuse_sudden_emptiness(report)
+                ask = partial(self._ask, self._connect(self._clock.monotonic() + timeout))
+                held = self._shown_source == self._choice.in_use.name
+                report = await self._choice.collect(ask, holds_preferred=held)
                 lines = await asyncio.to_thread(self._render, report)
         except PollError:
             raise
@@ -133,10 +132,12 @@ class Poller:
             ) from None
         return report, lines
 
-    def _refuse_sudden_emptiness(self, report: Report) -> None:
-        before = self._health.report
+    async def _ask(self, graph: Graph, source: Source) -> Report:
+        """Collect from one source. Sudden emptiness is refused: it is Graph's trouble far more often than the truth."""
+        report, before = await source.collect(graph, self._tenant.splits), self._health.report
         if before is not None and before.users > 0 and report.users == 0:
             raise PollError(Reason.INCOMPLETE, f"the report is empty, and it had {before.users} users before")
+        return report
 
     def _render(self, report: Report) -> Mapping[Family, bytes]:
         labels = {"tenant": self._tenant.name, "source": self._choice.in_use.name, "population": POPULATION}

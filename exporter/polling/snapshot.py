@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.metrics.exposition import Format, header
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
     from exporter.metrics.family import Family
     from exporter.polling.health import State
@@ -47,13 +47,29 @@ class Snapshot:
     status: Status | None = None
 
 
+class Joined:
+    """The exposition without the exporter's own metrics: its `length`, and, iterated, its bytes in large parts."""
+
+    def __init__(self, length: int, parts: Iterable[bytes]) -> None:
+        self.length = length
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._parts)
+
+
+#: A snapshot's lines as a row: one column for each family of the store, empty where it has none.
+_Row = tuple[bytes, ...]
+
+
 @dataclass(eq=False)
 class _Group:
-    """Some snapshots that are compressed together: `members` are those of `compressed_version`."""
+    """Some snapshots that are compressed together: `members`, a row too, are those of `compressed_version`."""
 
     snapshots: dict[Hashable, Snapshot] = field(default_factory=dict)
+    rows: dict[Hashable, _Row] = field(default_factory=dict)
     version: int = 0
-    members: Mapping[Family, bytes] = field(default_factory=dict)
+    members: _Row = ()
     compressed_version: int = 0
 
 
@@ -65,10 +81,11 @@ class SnapshotStore:
         self._groups: list[_Group] = []
         self._group_of: dict[Hashable, _Group] = {}
         self._compressing = asyncio.Lock()
-        self._headers = {
-            (form, family): (header(family, form), gzip.compress(header(family, form), mtime=0))
-            for form in Format
-            for family in families
+        self._version = 0
+        self._joined_gzip: dict[Format, bytes] = {}
+        self._headers = {form: [header(family, form) for family in families] for form in Format}
+        self._headers_gzip = {
+            form: [gzip.compress(one, mtime=0) for one in headers] for form, headers in self._headers.items()
         }
 
     def replace(self, key: Hashable, snapshot: Snapshot) -> None:
@@ -76,16 +93,22 @@ class SnapshotStore:
         group = self._group_of.get(key) or self._roomy_group()
         self._group_of[key] = group
         group.snapshots[key] = snapshot
-        group.version += 1
+        group.rows[key] = tuple(snapshot.lines.get(family, b"") for family in self._families)
+        self._changed(group)
 
     def drop(self, key: Hashable) -> None:
         """Show nothing for `key` any more."""
         group = self._group_of.pop(key, None)
         if group is not None:
-            del group.snapshots[key]
-            group.version += 1
+            del group.snapshots[key], group.rows[key]
+            self._changed(group)
             if not group.snapshots:
                 self._groups.remove(group)
+
+    def _changed(self, group: _Group) -> None:
+        group.version += 1
+        self._version += 1
+        self._joined_gzip.clear()
 
     def _roomy_group(self) -> _Group:
         roomy = next((group for group in reversed(self._groups) if len(group.snapshots) < GROUP), None)
@@ -99,42 +122,35 @@ class SnapshotStore:
         for group in self._groups:
             yield from (one.status for one in group.snapshots.values() if one.status is not None)
 
-    def joined(self, form: Format) -> list[bytes]:
-        """Give the parts of the exposition, families together, to be sent in this order."""
-        parts: list[bytes] = []
-        for family in self._families:
-            lines = [
-                one.lines[family] for group in self._groups for one in group.snapshots.values() if family in one.lines
-            ]
-            if lines:
-                parts.append(self._headers[form, family][0])
-                parts.extend(lines)
-        return parts
+    def joined(self, form: Format) -> Joined:
+        """Join the exposition, families together. What is replaced while it is read is left as it was."""
+        rows = [row for group in self._groups for row in group.rows.values()]
+        lengths = [sum(map(len, column)) for column in zip(*rows, strict=True)]
+        shown = zip(self._headers[form], zip(*rows, strict=True), lengths, strict=False)
+        length = sum(len(head) + size for head, size in zip(self._headers[form], lengths, strict=False) if size)
+        return Joined(length, (part for head, column, size in shown if size for part in (head, b"".join(column))))
 
-    async def joined_gzip(self, form: Format) -> list[bytes]:
-        """Give the same as gzip members; changed groups are compressed first, in a thread, once for all scrapes."""
+    async def joined_gzip(self, form: Format) -> bytes:
+        """Join the same as gzip members; changed groups are compressed first, in a thread, once for all scrapes."""
+        if form in self._joined_gzip:
+            return self._joined_gzip[form]
+        version = self._version
         async with self._compressing:
-            groups = [await self._compressed(group) for group in list(self._groups)]
-        parts: list[bytes] = []
-        for family in self._families:
-            members = [group[family] for group in groups if family in group]
-            if members:
-                parts.append(self._headers[form, family][1])
-                parts.extend(members)
-        return parts
+            rows = [await self._compressed(group) for group in list(self._groups)]
+        columns = zip(self._headers_gzip[form], zip(*rows, strict=True), strict=False)
+        body = b"".join(part for head, column in columns if any(column) for part in (head, *column))
+        if version == self._version:
+            self._joined_gzip[form] = body
+        return body
 
-    async def _compressed(self, group: _Group) -> Mapping[Family, bytes]:
+    async def _compressed(self, group: _Group) -> _Row:
         version = group.version
         if group.compressed_version != version:
-            group.members = await asyncio.to_thread(_compress, list(group.snapshots.values()), self._families)
+            group.members = await asyncio.to_thread(_compress, list(group.rows.values()))
             group.compressed_version = version
         return group.members
 
 
-def _compress(snapshots: list[Snapshot], families: Sequence[Family]) -> dict[Family, bytes]:
-    members = {}
-    for family in families:
-        lines = b"".join(one.lines[family] for one in snapshots if family in one.lines)
-        if lines:
-            members[family] = gzip.compress(lines, GZIP_LEVEL, mtime=0)
-    return members
+def _compress(rows: list[_Row]) -> _Row:
+    columns = (b"".join(column) for column in zip(*rows, strict=True))
+    return tuple(gzip.compress(lines, GZIP_LEVEL, mtime=0) if lines else b"" for lines in columns)

@@ -55,18 +55,26 @@ class CredentialUserRegistrationCount:
             raise PollError(
                 Reason.INCOMPLETE, f"Graph's {RESOURCE.name} is empty: it has no report for this tenant yet"
             )
-        if len(collection.value) > 1 or not is_count(collection.value[0].total_user_count):
-            raise PollError(Reason.MALFORMED, f"Graph's {RESOURCE.name} is not one object with a totalUserCount")
-        return _report(collection.value[0])
+        counts = collection.value[0]
+        if (
+            len(collection.value) > 1
+            or not is_count(counts.total_user_count)
+            or counts.user_registration_counts is None
+        ):
+            raise PollError(
+                Reason.MALFORMED,
+                f"Graph's {RESOURCE.name} is not one object with totalUserCount and userRegistrationCounts",
+            )
+        return _report(counts.total_user_count, counts.user_registration_counts)
 
 
-def _report(counts: Counts) -> Report:
-    entries = read_entries(counts.user_registration_counts or [], STATUS_SPELLINGS, COUNT_SPELLINGS, Words(STATUSES))
+def _report(users: int, counts: list[Any]) -> Report:
+    entries = read_entries(counts, STATUS_SPELLINGS, COUNT_SPELLINGS, Words(STATUSES))
     return Report(
-        users=counts.total_user_count,
+        users=users,
         samples=(
-            sample(USERS, counts.total_user_count),
-            *(sample(REGISTERED_USERS, users, status=status) for status, users in entries.by_word.items()),
+            sample(USERS, users),
+            *(sample(REGISTERED_USERS, number, status=status) for status, number in entries.by_word.items()),
         ),
         rows=entries.rows,
         duplicate_rows=entries.duplicates,

@@ -20,7 +20,7 @@ from exporter.reports.report import Graph, Report
 from exporter.reports.tally import STATUSES, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 RESOURCE = Resource(
     name="userRegistrationDetails",
@@ -52,7 +52,7 @@ class Row(msgspec.Struct, rename="camel", gc=False):
     is_passwordless_capable: bool | None = None
     methods_registered: tuple[str, ...] | None = None
     user_preferred_method_for_secondary_authentication: str | None = None
-    last_updated_date_time: datetime | None = None
+    last_updated_date_time: str | None = None
 
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Row)}
@@ -96,6 +96,15 @@ def _mended(raw: Any) -> Row:
     return row
 
 
+def _seconds(stamp: str | None) -> float:
+    """Seconds since the epoch; 0 for what is no time of this world. The year 1 is how .NET says that it knows none."""
+    try:
+        moment = msgspec.convert(stamp, datetime)
+    except msgspec.ValidationError:
+        return 0.0
+    return moment.timestamp() if moment.tzinfo is not None else 0.0
+
+
 class Reading:
     """One walk over the pages: counts the rows and lets them go."""
 
@@ -106,7 +115,7 @@ class Reading:
         self._seen: set[int] = set()
         self._rows = self._duplicates = self._incomplete = self._fruitless = 0
         self._told = [False] * len(TOLD)
-        self._newest: datetime | None = None
+        self._newest = 0.0
 
     def take(self, page: Page[Row]) -> None:
         """Count a page."""
@@ -115,7 +124,7 @@ class Reading:
         self._rows += len(page.rows)
         self._duplicates += len(page.rows) - len(new)
         self._kinds.update(map(_kind, new))
-        self._newest = max(self._stamps(new), default=self._newest)
+        self._newest = max([self._newest, *map(_seconds, {row.last_updated_date_time for row in new})])
         if len(self._kinds) > KINDS:
             self._settle()
         self._fruitless = 0 if new else self._fruitless + 1
@@ -144,10 +153,6 @@ class Reading:
         self._seen.add(hash(row.id))
         return len(self._seen) > before
 
-    def _stamps(self, rows: list[Row]) -> Iterable[datetime]:
-        stamps = {row.last_updated_date_time for row in rows} | {self._newest}
-        return [stamp for stamp in stamps if stamp is not None and stamp.tzinfo is not None]
-
     def _settle(self) -> None:
         for kind, users in self._kinds.items():
             user_type, is_admin, default_method, methods, *flags = kind
@@ -171,14 +176,13 @@ class Reading:
             raise PollError(
                 Reason.MALFORMED, f"no row of {RESOURCE.name} tells {missing}; did Microsoft rename a field?"
             )
-        newest = self._newest.timestamp() if self._newest is not None else 0
         return Report(
             users=self._tally.users,
             samples=self._tally.samples(),
             rows=self._rows,
             duplicate_rows=self._duplicates,
             incomplete_rows=self._incomplete,
-            last_updated=newest if newest > 0 else None,
+            last_updated=self._newest or None,
         )
 
     def explained(self, error: PollError) -> PollError:

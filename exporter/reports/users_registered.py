@@ -8,7 +8,7 @@ roles `admin` (every administrator role) and `user` (everybody else). There is n
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,9 @@ from exporter.metrics.family import sample
 from exporter.reports.entries import is_count, read_entries
 from exporter.reports.methods import METHODS, Words
 from exporter.reports.report import METHOD_USERS, REGISTERED_USERS, SPLITS, USERS, Graph, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = "/v1.0/reports/authenticationMethods"
 PERMISSION = "AuditLog.Read.All"
@@ -43,11 +46,18 @@ def _resource(function: str, user_types: str, roles: str) -> Resource:
 
 
 class Summary(msgspec.Struct, rename="camel"):
-    """The answer of either function; which of the lists it has depends on the function."""
+    """The answer of either function; which of the lists it has depends on the function, and that one it must have."""
 
     total_user_count: Any = None
-    user_registration_feature_counts: list[Any] = []
-    user_registration_method_counts: list[Any] = []
+    user_registration_feature_counts: list[Any] | None = None
+    user_registration_method_counts: list[Any] | None = None
+
+    @property
+    def counts(self) -> list[Any] | None:
+        """The list that it has."""
+        if self.user_registration_feature_counts is None:
+            return self.user_registration_method_counts
+        return self.user_registration_feature_counts
 
 
 _decoder = msgspec.json.Decoder(Summary)
@@ -68,8 +78,9 @@ class UsersRegistered:
 
     async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
         """Ask both functions for each cell, one after the other."""
+        feature_word, method_word = Words(STATUS_OF_FEATURE.values()), Words(METHODS)
         cells = [
-            await _cell(graph, dict(zip(splits, values, strict=True)))
+            await _cell(graph, dict(zip(splits, values, strict=True)), feature_word, method_word)
             for values in itertools.product(*(SPLITS[split] for split in splits))
         ]
         return Report(
@@ -81,26 +92,22 @@ class UsersRegistered:
         )
 
 
-async def _cell(graph: Graph, labels: dict[str, str]) -> Report:
-    by_feature = await _ask(graph, "usersRegisteredByFeature", labels)
-    by_method = await _ask(graph, "usersRegisteredByMethod", labels)
-    words = Words(STATUS_OF_FEATURE.values())
+async def _cell(
+    graph: Graph, labels: dict[str, str], feature_word: Callable[[str], str], method_word: Callable[[str], str]
+) -> Report:
+    users, by_feature = await _ask(graph, "usersRegisteredByFeature", labels)
+    _, by_method = await _ask(graph, "usersRegisteredByMethod", labels)
     features = read_entries(
-        by_feature.user_registration_feature_counts,
-        ["feature"],
-        ["userCount"],
-        lambda feature: words(STATUS_OF_FEATURE.get(feature, feature)),
+        by_feature, ["feature"], ["userCount"], lambda feature: feature_word(STATUS_OF_FEATURE.get(feature, feature))
     )
-    methods = read_entries(
-        by_method.user_registration_method_counts, ["authenticationMethod"], ["userCount"], Words(METHODS)
-    )
+    methods = read_entries(by_method, ["authenticationMethod"], ["userCount"], method_word)
     users_by_method = dict.fromkeys(METHODS, 0) | methods.by_word
     return Report(
-        users=by_feature.total_user_count,
+        users=users,
         samples=(
-            sample(USERS, by_feature.total_user_count, **labels),
-            *(sample(REGISTERED_USERS, users, status=word, **labels) for word, users in features.by_word.items()),
-            *(sample(METHOD_USERS, users, method=word, **labels) for word, users in users_by_method.items()),
+            sample(USERS, users, **labels),
+            *(sample(REGISTERED_USERS, number, status=word, **labels) for word, number in features.by_word.items()),
+            *(sample(METHOD_USERS, number, method=word, **labels) for word, number in users_by_method.items()),
         ),
         rows=features.rows + methods.rows,
         duplicate_rows=features.duplicates + methods.duplicates,
@@ -108,10 +115,10 @@ async def _cell(graph: Graph, labels: dict[str, str]) -> Report:
     )
 
 
-async def _ask(graph: Graph, function: str, labels: dict[str, str]) -> Summary:
+async def _ask(graph: Graph, function: str, labels: dict[str, str]) -> tuple[int, list[Any]]:
     user_types = INCLUDED.get(("user_type", labels.get("user_type", "")), "all")
     roles = INCLUDED.get(("is_admin", labels.get("is_admin", "")), "all")
     summary = await graph.get(_resource(function, user_types, roles), "", _decoder.decode)
-    if not is_count(summary.total_user_count):
-        raise PollError(Reason.MALFORMED, f"Graph's {function} has no totalUserCount")
-    return summary
+    if not is_count(summary.total_user_count) or summary.counts is None:
+        raise PollError(Reason.MALFORMED, f"Graph's {function} has no totalUserCount or no list of counts")
+    return summary.total_user_count, summary.counts

@@ -7,6 +7,7 @@ import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -15,7 +16,7 @@ from exporter.errors import ConfigError, Problem
 from exporter.metrics.exposition import Format, accepts_gzip, negotiate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
     from ssl import SSLContext
 
     from exporter.clock import Clock
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from exporter.web.status_page import StatusPage
 
 ANSWER_SECONDS = 60.0
+PIECE_BYTES = 1024 * 1024
+SMALL_BYTES = 64 * 1024
 KEEPALIVE_SECONDS = 120.0
 SHUTDOWN_SECONDS = 1.0
 HEADER_BYTES = 8190
@@ -51,6 +54,7 @@ class Server:
     def __init__(self, served: Served) -> None:
         self._served = served
         self._scrapes = 0
+        self._own_compressed = (b"", b"")
 
     def application(self) -> web.Application:
         """Make the application."""
@@ -78,22 +82,37 @@ class Server:
         own = self._served.own(form)
         headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", **SAFE_HEADERS}
         if accepts_gzip(",".join(request.headers.getall("Accept-Encoding", []))):
-            parts = [*await self._served.store.joined_gzip(form), gzip.compress(own, GZIP_LEVEL, mtime=0)]
             headers["Content-Encoding"] = "gzip"
-        else:
-            parts = [*self._served.store.joined(form), own]
-        response = web.Response(body=b"".join(parts), headers=headers)
-        return await self._sent(request, response)
+            parts = [await self._served.store.joined_gzip(form), self._own_gzip(own)]
+            return await self._sent(request, sum(map(len, parts)), parts, headers)
+        joined = self._served.store.joined(form)
+        return await self._sent(request, joined.length + len(own), chain(joined, [own]), headers)
 
-    async def _sent(self, request: web.Request, response: web.Response) -> web.StreamResponse:
-        """Send within a deadline: who does not read for that long loses the connection, and we the memory."""
+    def _own_gzip(self, own: bytes) -> bytes:
+        if self._own_compressed[0] is not own:
+            self._own_compressed = (own, gzip.compress(own, GZIP_LEVEL, mtime=0))
+        return self._own_compressed[1]
+
+    async def _sent(
+        self, request: web.Request, length: int, parts: Iterable[bytes], headers: dict[str, str]
+    ) -> web.StreamResponse:
+        """Send piece by piece within a deadline.
+
+        Who does not read holds up a piece, not a copy of everything, and loses the connection in the end.
+        """
+        response = web.StreamResponse(headers=headers)
+        response.content_length = length
         try:
             async with self._served.clock.timeout(ANSWER_SECONDS):
                 await response.prepare(request)
+                for piece in _pieces(parts) if request.method == "GET" else ():
+                    await response.write(piece)
                 await response.write_eof()
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()
+        except ConnectionError:  # the client has left: nobody is there to be told
+            pass
         return response
 
     async def index(self, request: web.Request) -> web.StreamResponse:
@@ -119,6 +138,19 @@ class Server:
             return _text("reloaded\n")
         problems = f"the configuration that runs was kept:\n{error}\n"
         return _text(problems, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _pieces(parts: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    """Put small parts together and cut large ones, to pieces of PIECE_BYTES or little more."""
+    small: list[bytes] = []
+    for part in parts:
+        small.append(part)
+        if len(part) >= SMALL_BYTES:
+            whole = memoryview(b"".join(small) if len(small) > 1 else part)
+            small = []
+            yield from (whole[at : at + PIECE_BYTES] for at in range(0, len(whole), PIECE_BYTES))
+    if small:
+        yield b"".join(small)
 
 
 @asynccontextmanager

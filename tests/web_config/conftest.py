@@ -51,12 +51,13 @@ class Issued:
 class Authority:
     """Signs certificates with EC keys."""
 
-    def __init__(self) -> None:
+    def __init__(self, above: Authority | None = None) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority of the tests")])
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "below" if above else "root")])
         constraint = x509.BasicConstraints(ca=True, path_length=None)
-        builder = self._builder(self.name, self.key).add_extension(constraint, critical=True)
-        self.certificate = builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+        issuer = above or self
+        builder = issuer._builder(self.name, self.key).add_extension(constraint, critical=True)
+        self.certificate = builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def _builder(self, name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
@@ -198,7 +199,7 @@ def authority() -> Authority:
 
 
 @pytest.fixture(scope="session")
-def new_authority() -> Callable[[], Authority]:
+def new_authority() -> Callable[..., Authority]:
     return Authority
 
 

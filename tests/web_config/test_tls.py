@@ -170,6 +170,22 @@ def test_client_certificates(  # noqa: PLR0917 - fixtures and a table
     asyncio.run(main())
 
 
+def test_authority_below_another(serve: Any, authority: Any, new_authority: Any, pair: Any, tmp_path: Path) -> None:
+    """Who is named in the file is trusted, and need not be a root; the root above lets nobody else in."""
+    del pair
+    below = new_authority(authority)
+    (tmp_path / "ca.crt").write_bytes(below.certificate)
+
+    async def main() -> None:
+        async with serve(CLIENTS + "}") as site:
+            shown, other = (by.issue(client=True) for by in (below, authority))
+            assert (await site.ask(tls=authority.trusted_by(tmp_path, shown))).status == 200
+            with pytest.raises(REFUSED):
+                await site.ask(tls=authority.trusted_by(tmp_path, other))
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -208,7 +224,9 @@ def test_certificate_is_replaced(serve: Any, authority: Any, pair: Any, tmp_path
                 found = await site.protection.refresh()
                 return found.changed, len(found.problems), (await site.ask(tls=client)).serial
 
+            before = site.protection.config
             assert await refreshed() == (False, 0, pair.serial)
+            assert site.protection.config is before
             (tmp_path / "server.crt").write_bytes(renewed.certificate)
             assert await refreshed() == (True, 1, pair.serial)
             assert await refreshed() == (False, 1, pair.serial)
