@@ -173,7 +173,7 @@ class Exporter:
 
 @contextmanager
 def signals(exporter: Exporter) -> Iterator[None]:
-    """Stop on SIGTERM and SIGINT, reload on SIGHUP, inside the body."""
+    """Stop on SIGTERM and SIGINT, reload on SIGHUP, inside the body. After it the process ends, whatever it is sent."""
     loop = asyncio.get_running_loop()
     actions = {
         signal.SIGTERM: exporter.stop,
@@ -187,6 +187,7 @@ def signals(exporter: Exporter) -> Iterator[None]:
     finally:
         for number in actions:
             loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
 
 async def serve(options: Options, settings: Settings, announce: Callable[[str], None]) -> None:

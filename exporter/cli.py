@@ -45,6 +45,8 @@ def run(argv: Sequence[str]) -> int:
         for problem in error.problems:
             sys.stderr.write(f"error: {problem}\n")
         return UNUSABLE
+    except KeyboardInterrupt:
+        return DONE
 
 
 def _serve(arguments: Arguments) -> int:
@@ -77,7 +79,7 @@ def _protected(options: Options) -> Options:
 def _demo(arguments: Arguments) -> int:
     from exporter.demo import demonstrate  # noqa: PLC0415 - nothing but the demo needs the simulator
 
-    print("Five simulated tenants, polled every 5 seconds; a day there takes 10. Ctrl-C stops.", flush=True)  # noqa: T201
+    print("Five simulated tenants, polled every 5 to 20 seconds; a day there takes 10. Ctrl-C stops.", flush=True)  # noqa: T201
     asyncio.run(demonstrate(_protected(_options(arguments)), _announcer(arguments)))
     return DONE
 

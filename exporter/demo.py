@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.assembly import Options
+    from exporter.simulator.tenant import SimulatedTenant
 
 INTERVAL_SECONDS = 5.0
+#: A report of so many users takes a slow machine longer than that.
+MANY_USERS, LONG_INTERVAL_SECONDS = 20_000, 20.0
 #: Microsoft's own limits would make the largest tenant's report take two minutes.
 LIMITS = RequestLimits(per_tenant=500, over_all_tenants=2000)
 SIMULATED_LIMITS = Limits(per_tenant=LIMITS.per_tenant, per_app=LIMITS.over_all_tenants)
@@ -28,6 +32,7 @@ SIMULATED_LIMITS = Limits(per_tenant=LIMITS.per_tenant, per_app=LIMITS.over_all_
 async def demonstrate(options: Options, announce: Callable[[str], None]) -> None:
     """Serve the simulated tenants until a signal stops it."""
     clock = Clock()
+    os.environ["no_proxy"] = "*"  # nothing of the demo leaves this machine
     async with Simulation(demo_tenants(clock.time()), clock=clock, limits=SIMULATED_LIMITS) as simulation:
         settings = _settings(simulation)
         options = replace(options, load=lambda: settings, limits=LIMITS, auto_reload_seconds=0)
@@ -35,25 +40,28 @@ async def demonstrate(options: Options, announce: Callable[[str], None]) -> None
 
 
 def _settings(simulation: Simulation) -> Settings:
-    tenants = tuple(
-        Tenant(
-            name=tenant.name,
-            tenant_id=tenant.tenant_id,
-            cloud=CloudAddresses(simulation.url, simulation.url),
-            sources=(AUTO,),
-            poll_interval=INTERVAL_SECONDS,
-            poll_timeout=INTERVAL_SECONDS * 0.75,
-            max_staleness=INTERVAL_SECONDS * 3,
-            splits=SPLITS,
-            credential=ClientSecret(CLIENT_ID, Secret(SECRET)),
-        )
-        for tenant in simulation.tenants.values()
-    )
     return Settings(
-        tenants=tenants,
+        tenants=tuple(_tenant(tenant, simulation) for tenant in simulation.tenants.values()),
         network=Network(ca_file=simulation.ca_file),
         warnings=(),
         watched_files=(),
         watched_patterns=(),
         digest="",
+    )
+
+
+def _tenant(tenant: SimulatedTenant, simulation: Simulation) -> Tenant:
+    population = tenant.population
+    users = len(population.rows(population.generation(simulation.now())))
+    interval = LONG_INTERVAL_SECONDS if users > MANY_USERS else INTERVAL_SECONDS
+    return Tenant(
+        name=tenant.name,
+        tenant_id=tenant.tenant_id,
+        cloud=CloudAddresses(simulation.url, simulation.url),
+        sources=(AUTO,),
+        poll_interval=interval,
+        poll_timeout=interval * 0.75,
+        max_staleness=interval * 6,
+        splits=SPLITS,
+        credential=ClientSecret(CLIENT_ID, Secret(SECRET)),
     )

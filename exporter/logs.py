@@ -38,12 +38,26 @@ def fields(**values: object) -> dict[str, dict[str, object]]:
 def _parts(record: logging.LogRecord) -> dict[str, Any]:
     stamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     level = {"WARNING": "warn", "CRITICAL": "error"}.get(record.levelname, record.levelname.lower())
-    parts: dict[str, Any] = {"ts": stamp, "level": level, "msg": record.getMessage(), **getattr(record, "fields", {})}
+    parts: dict[str, Any] = {"ts": stamp, "level": level, "msg": _sentence(record), **getattr(record, "fields", {})}
     if record.exc_info and record.exc_info[1]:
         parts["exception"] = type(record.exc_info[1]).__name__
         frames = traceback.extract_tb(record.exc_info[2])
         parts["traceback"] = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return parts
+
+
+def _sentence(record: logging.LogRecord) -> str:
+    """Give the first line: in asyncio's complaints the second holds the text of an exception."""
+    try:
+        return record.getMessage().partition("\n")[0]
+    except (TypeError, ValueError, KeyError):  # the arguments do not fit; whoever logs must not fail of it
+        return str(record.msg)
+
+
+def _as_json(value: object) -> str:
+    """Write JSON in which nothing ends the line or speaks to a terminal."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if text.isprintable() else json.dumps(value, default=str)
 
 
 class LogfmtFormatter(logging.Formatter):
@@ -56,14 +70,14 @@ class LogfmtFormatter(logging.Formatter):
 def _quoted(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     plain = text and all(ch.isprintable() and ch not in ' "=\\' for ch in text)
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if plain else _as_json(text)
 
 
 class JsonFormatter(logging.Formatter):
     """Writes one JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(_parts(record), ensure_ascii=False, default=str)
+        return _as_json(_parts(record))
 
 
 class Ration(logging.Filter):

@@ -43,7 +43,8 @@ async def _poll_all(pollers: list[tuple[str, Poller]], progress: TextIO | None) 
     async def one(name: str, poller: Poller) -> None:
         nonlocal done, failed
         async with places:
-            failed += await poller.poll() is not None
+            error = await poller.poll()
+        failed += error is not None
         done += 1
         if progress is not None:
             progress.write(f"\r\x1b[K{done} of {len(pollers)} reports, {failed} failed; last: {name}")

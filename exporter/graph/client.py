@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import urllib.request
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -66,7 +66,10 @@ def open_session(context: ssl.SSLContext) -> aiohttp.ClientSession:
 
 
 class _Response(aiohttp.ClientResponse):
-    """Ends its connection after a 503: Microsoft asks that the next attempt comes over a new one."""
+    """Has a largest size, for azure-identity as well, and ends its connection after a 503.
+
+    Source: Microsoft Graph documentation, "Best practices": after a 503 a retry has to come over a new connection.
+    """
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         protocol = connection.protocol
@@ -77,9 +80,22 @@ class _Response(aiohttp.ClientResponse):
                 protocol.close()
         return self
 
+    async def read(self) -> bytes:
+        """Read a body of at most BODY_BYTES, counted after decompression."""
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self.content.iter_any():
+            size += len(chunk)
+            if size > BODY_BYTES:
+                self.close()
+                raise PollError(Reason.MALFORMED, f"an answer is larger than {BODY_BYTES // 2**20} MiB")
+            chunks.append(chunk)
+        self._body = b"".join(chunks)
+        return self._body
+
 
 def proxy_for(url: str, configured: str | None) -> str | None:
-    """Choose the proxy for `url`: the configured one, else HTTPS_PROXY unless NO_PROXY names the host (or host:port)."""
+    """Choose the proxy for `url`: the configured one, else HTTPS_PROXY unless NO_PROXY names the host or host:port."""
     if configured is not None:
         return configured
     there = URL(url)
@@ -98,7 +114,7 @@ class GraphConnection:
     random: Random
     observe: Callable[[str, str, float], None]
     user_agent: str
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -188,21 +204,7 @@ class GraphClient:
         address = URL(url, encoded=True)
         request = self.connection.session.get(address, headers=headers, allow_redirects=False, proxy=proxy)
         async with request as response:
-            body = await read_capped(response)
-            return Answer(response.status, response.headers, body)
-
-
-async def read_capped(response: aiohttp.ClientResponse) -> bytes:
-    """Read a body of at most BODY_BYTES, counted after decompression."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > BODY_BYTES:
-            response.close()
-            raise PollError(Reason.MALFORMED, f"an answer of Graph is larger than {BODY_BYTES // 2**20} MiB")
-        chunks.append(chunk)
-    return b"".join(chunks)
+            return Answer(response.status, response.headers, await response.read())
 
 
 #: What kept an answer from coming, in our own words: the exception's own text may hold anything. First match counts.

@@ -11,26 +11,20 @@ authentication and authorization error codes".
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
-    ServiceRequestError,
-    ServiceResponseError,
-)
+from azure.core.exceptions import AzureError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity import CredentialUnavailableError
 from azure.identity.aio import (
     AzureCliCredential,
     CertificateCredential,
+    ClientAssertionCredential,
     ClientSecretCredential,
     ManagedIdentityCredential,
-    WorkloadIdentityCredential,
 )
 
 from exporter.config import settings
@@ -38,11 +32,16 @@ from exporter.errors import PollError, Reason
 from exporter.identity.tokens import IssuedToken
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import aiohttp
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 20
 CLI_SECONDS = 25
+
+#: What azure-identity lets through, besides its own errors, when an answer is not what it expects.
+_FOREIGN = (AzureError, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 #: What Entra's error numbers mean to the person who has to mend it.
 ADVICE = {
@@ -62,23 +61,14 @@ ADVICE = {
 }
 
 
-_ODD_ANSWER = "Entra's answer is not what it documents; is a proxy in between?"
-#: What it means when no answer came at all; the first match counts.
-_WITHOUT_ANSWER: tuple[tuple[tuple[type[Exception], ...], tuple[Reason, str]], ...] = (
-    (
-        (CredentialUnavailableError,),
-        (Reason.CREDENTIAL, "the credential is not available here; is az installed and logged in?"),
-    ),
-    (
-        (FileNotFoundError, PermissionError, IsADirectoryError),
-        (Reason.CREDENTIAL, "the federated token file cannot be read; look at token_file"),
-    ),
-    (
-        (ServiceRequestError, ServiceResponseError, OSError),
-        (Reason.UNREACHABLE, "no connection to Entra; look at the firewall, DNS and network.proxy"),
-    ),
-    ((ClientAuthenticationError,), (Reason.CREDENTIAL, "no token came; sign in to the Azure CLI again")),
-)
+class _Transport(AioHttpTransport):  # type: ignore[misc]  # azure loads the class late, so mypy sees Any
+    """Keeps the answer: for an outage azure-identity raises the same as for a wrong secret, or something odder."""
+
+    answer: Any = None
+
+    async def send(self, request: Any, **config: Any) -> Any:
+        self.answer = await super().send(request, **config)
+        return self.answer
 
 
 @dataclass(frozen=True)
@@ -90,19 +80,19 @@ class TokenRequest:
     authority: str
     scope: str
     session: aiohttp.ClientSession
-    proxy: str | None
+    proxy: str | None = field(repr=False)
 
     async def __call__(self) -> IssuedToken:
         """Request one token. Raises PollError."""
+        transport = _Transport(session=self.session, session_owner=False)
         try:
-            async with self._make() as credential:
+            async with self._make(transport) as credential:
                 token = await credential.get_token_info(self.scope)
-        except (AzureError, OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-            raise classify(problem) from None
+        except _FOREIGN as problem:
+            raise classify(problem, self.credential, transport.answer) from None
         return IssuedToken(token.token, token.expires_on - time.time())
 
-    def _make(self) -> Any:
-        transport = AioHttpTransport(session=self.session, session_owner=False)
+    def _make(self, transport: AioHttpTransport) -> Any:
         network: dict[str, Any] = {
             "transport": transport,
             "retry_total": 0,
@@ -118,9 +108,8 @@ class TokenRequest:
             case settings.Certificate():
                 return self._certificate(self.credential, entra)
             case settings.WorkloadIdentity(client_id, token_file):
-                return WorkloadIdentityCredential(
-                    tenant_id=self.tenant_id, client_id=client_id, token_file_path=str(token_file), **entra
-                )
+                assertion = _read_assertion(token_file)
+                return ClientAssertionCredential(self.tenant_id, client_id, lambda: assertion, **entra)
             case settings.ManagedIdentity(client_id):
                 return ManagedIdentityCredential(client_id=client_id, **network)
             case settings.AzureCli():
@@ -141,6 +130,19 @@ class TokenRequest:
         )
 
 
+def _read_assertion(token_file: Path) -> str:
+    """Read the federated token, which is replaced about once an hour. azure-identity would send an empty one too."""
+    try:
+        text = token_file.read_text().strip()
+    except OSError:
+        raise PollError(Reason.CREDENTIAL, "the federated token file cannot be read; look at token_file") from None
+    except UnicodeDecodeError:
+        raise PollError(Reason.CREDENTIAL, "the federated token file holds no text; look at token_file") from None
+    if not text:
+        raise PollError(Reason.CREDENTIAL, "the federated token file is empty; who writes what token_file names?")
+    return text
+
+
 class _ErrorBody(msgspec.Struct):
     error: str = ""
     error_codes: list[int] = []
@@ -149,41 +151,49 @@ class _ErrorBody(msgspec.Struct):
 _error_decoder = msgspec.json.Decoder(_ErrorBody)
 
 
-def classify(problem: Exception) -> PollError:
-    """Turn whatever azure-identity raises into one error of ours. Its text is never used: it may hold a token."""
-    response = getattr(problem, "response", None)
-    status = getattr(response, "status_code", None)
-    if response is None or status is None:
-        return _without_answer(problem)
-    retry_after = _seconds(response.headers.get("Retry-After"))
+def classify(problem: Exception, credential: settings.Credential, answer: Any) -> PollError:
+    """Turn whatever azure-identity raises into one error of ours, by the answer that came, if one came.
+
+    The text of `problem` is never used: it may hold a token.
+    """
+    if isinstance(credential, settings.AzureCli):
+        return _without_cli(problem)
+    if answer is None:
+        return _without_answer(problem, credential)
+    status = answer.status_code
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         sentence = f"Entra answered {status} to the request for a token; nothing is to be done but wait"
+        retry_after = _seconds(answer.headers.get("Retry-After"))
         return PollError(Reason.IDENTITY_UNAVAILABLE, sentence, status=None, retry_after=retry_after)
+    if status == HTTPStatus.BAD_REQUEST and isinstance(credential, settings.ManagedIdentity):
+        return PollError(Reason.CREDENTIAL, "no such managed identity here; assign it to this machine")
     if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return _refused(response)
+        return _refused(answer.content)
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return PollError(Reason.UNREACHABLE, "the proxy wants a login; look at network.proxy")
     return _odd_answer()
 
 
-def _without_answer(problem: Exception) -> PollError:
-    cause = problem.__cause__
-    if isinstance(problem, CredentialUnavailableError) and isinstance(cause, HttpResponseError):
-        if cause.status_code == HTTPStatus.BAD_REQUEST:
-            return PollError(Reason.CREDENTIAL, "no such managed identity here; assign it to this machine")
-        return classify(cause)
-    if isinstance(problem, CredentialUnavailableError) and cause is not None:
-        return PollError(Reason.UNREACHABLE, "the managed identity endpoint or the Azure CLI does not answer")
-    reason, sentence = next(
-        (meaning for kinds, meaning in _WITHOUT_ANSWER if isinstance(problem, kinds)), (Reason.MALFORMED, _ODD_ANSWER)
-    )
-    return PollError(reason, sentence)
+def _without_cli(problem: Exception) -> PollError:
+    if isinstance(problem, CredentialUnavailableError) and problem.__cause__ is None:
+        return PollError(Reason.CREDENTIAL, "the Azure CLI is not installed here or not signed in; run az login")
+    if isinstance(problem, CredentialUnavailableError):
+        return PollError(Reason.UNREACHABLE, "the Azure CLI cannot be run, or does not answer")
+    return PollError(Reason.CREDENTIAL, "the Azure CLI gave no token; run az login again")
 
 
-def _refused(response: Any) -> PollError:
+def _without_answer(problem: Exception, credential: settings.Credential) -> PollError:
+    if not isinstance(problem, AzureError | OSError):
+        return _odd_answer()
+    if isinstance(credential, settings.ManagedIdentity):
+        return PollError(Reason.UNREACHABLE, "the managed identity endpoint does not answer; is this machine in Azure?")
+    return PollError(Reason.UNREACHABLE, "no connection to Entra; look at the firewall, DNS and network.proxy")
+
+
+def _refused(content: bytes) -> PollError:
     try:
-        body = _error_decoder.decode(response.content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        body = _error_decoder.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _odd_answer()
     number = next((code for code in body.error_codes if code in ADVICE), None)
     if number is None and not body.error:
@@ -195,7 +205,7 @@ def _refused(response: Any) -> PollError:
 
 
 def _odd_answer() -> PollError:
-    return PollError(Reason.MALFORMED, _ODD_ANSWER)
+    return PollError(Reason.MALFORMED, "Entra's answer is not what it documents; is a proxy in between?")
 
 
 def _seconds(header: str | None) -> float | None:

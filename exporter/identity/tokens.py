@@ -104,16 +104,17 @@ class TokenSource:
             return self._held
 
     async def _renew(self) -> None:
+        """Ask, and count it once there is a result: who was cancelled meanwhile has asked for nobody."""
         self._failure = None
         try:
             issued = await self._request()
         except PollError as error:
             self._count(_OUTCOMES.get(error.reason, "unavailable"))
             self._failure = error
-            raise
-        finally:
             self._asked += 1
+            raise
         self._count("issued")
+        self._asked += 1
         now = self._clock.monotonic()
         ahead = min(RENEW_AHEAD_SECONDS, issued.lifetime_seconds / 5)
         self._held = _Held(issued.text, now + issued.lifetime_seconds - ahead, now + issued.lifetime_seconds)

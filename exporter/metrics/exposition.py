@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from exporter.metrics.family import Family, Kind, Sample, by_family
@@ -53,6 +54,7 @@ def _lines(family: Family, samples: list[Sample], constant: dict[str, str]) -> b
     return "".join(lines).encode()
 
 
+@lru_cache(maxsize=4096)
 def _pair(name: str, value: str) -> str:
     return f'{name}="{value.translate(_ESCAPES)}"'
 

@@ -25,9 +25,9 @@ class Choice:
     """Collects from `preferred`, or from `fallback` (if there is one) while `preferred` is refused.
 
     `note` is told of each attempt that another attempt made up for; the last one, `asked`, is the poller's to count.
-    `in_use` is the source whose report is shown or, while none answers, the preferred
-    one. Once a day the preferred source is tried again. A tenant whose report of the preferred source is still shown
-    does not fall back: Graph has been seen to refuse licensed tenants for a while.
+    `in_use` is the source whose report is shown or, while none answers, the preferred one. Once a day the preferred
+    source is tried again. A tenant whose report of the preferred source is still shown does not fall back: Graph has
+    been seen to refuse licensed tenants for a while.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Choice:
         if self.in_use is self._preferred:
             return await self._preferred_first(ask, may_fall_back=not holds_preferred)
         if self._clock.monotonic() >= self._preferred_again:
+            self._preferred_again = self._clock.monotonic() + PREFERRED_AGAIN_SECONDS
             return await self._preferred_first(ask, may_fall_back=True)
         try:
             return await self._attempt(self.in_use, ask)

@@ -81,9 +81,9 @@ class Tally:
             yield sample(USERS, self._users[cell], **self._labels(cell))
         for family, known_words in _WORDS.items():
             counts = self._by_word[family]
+            extra = sorted(key for key in counts if key[1] not in known_words)
             for cell in cells:
-                extra = sorted(word for at, word in counts if at == cell and word not in known_words)
-                for word in (*known_words, *extra):
+                for word in (*known_words, *(word for at, word in extra if at == cell)):
                     yield sample(family, counts[cell, word], **self._labels(cell), **{family.labels[-1]: word})
 
     def _labels(self, cell: Cell) -> dict[str, str]:

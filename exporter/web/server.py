@@ -28,7 +28,7 @@ ANSWER_SECONDS = 60.0
 PIECE_BYTES = 1024 * 1024
 SMALL_BYTES = 64 * 1024
 KEEPALIVE_SECONDS = 120.0
-SHUTDOWN_SECONDS = 1.0
+SHUTDOWN_SECONDS = 0.5  # for answers under way; aiohttp waits as long again for what it then cancels
 HEADER_BYTES = 8190
 GZIP_LEVEL = 1
 SAFE_HEADERS = {"X-Content-Type-Options": "nosniff"}
@@ -102,17 +102,19 @@ class Server:
         """
         response = web.StreamResponse(headers=headers)
         response.content_length = length
+        transport, finished = request.transport, False
         try:
             async with self._served.clock.timeout(ANSWER_SECONDS):
                 await response.prepare(request)
                 for piece in _pieces(parts) if request.method == "GET" else ():
                     await response.write(piece)
                 await response.write_eof()
-        except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
-        except ConnectionError:  # the client has left: nobody is there to be told
+            finished = True
+        except (TimeoutError, ConnectionError):  # too slow, or gone: nobody is there to be told
             pass
+        finally:
+            if transport is not None and not finished:  # also when we stop: what was not read yet is never sent
+                transport.abort()
         return response
 
     async def index(self, request: web.Request) -> web.StreamResponse:

@@ -35,7 +35,11 @@ class StatusPage:
 
     @cached_property
     def _style(self) -> str:
-        return files("exporter.web").joinpath("status_page.css").read_text(encoding="utf-8")
+        return _part("css")
+
+    @cached_property
+    def _script(self) -> str:
+        return _part("js")
 
     @cached_property
     def _template(self) -> Template:
@@ -43,13 +47,13 @@ class StatusPage:
 
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
         environment.filters["span"] = span
-        return environment.from_string(files("exporter.web").joinpath("status_page.html").read_text(encoding="utf-8"))
+        return environment.from_string(_part("html"))
 
     @cached_property
     def _policy(self) -> str:
-        digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
         nothing_else = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        return f"default-src 'none'; style-src 'sha256-{digest}'; {nothing_else}"
+        own = f"style-src {_digest(self._style)}; script-src {_digest(self._script)}"
+        return f"default-src 'none'; {own}; {nothing_else}"
 
     def headers(self) -> dict[str, str]:
         """Give the headers that keep anything foreign out of the page."""
@@ -64,8 +68,22 @@ class StatusPage:
         rows = [_row(status, now) for status in sorted(statuses, key=lambda one: (one.tenant.lower(), one.source))]
         fresh = sum(row["fresh"] for row in rows)
         return self._template.render(
-            rows=rows, fresh=fresh, style=self._style, version=self._version, links=self._links
+            rows=rows,
+            fresh=fresh,
+            style=self._style,
+            script=self._script,
+            version=self._version,
+            links=self._links,
         )
+
+
+def _part(ending: str) -> str:
+    return files("exporter.web").joinpath(f"status_page.{ending}").read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """Write the hash by which a Content-Security-Policy lets this one text in."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _row(status: Status, now: float) -> dict[str, Any]:
@@ -74,6 +92,7 @@ def _row(status: Status, now: float) -> dict[str, Any]:
         "status": status,
         "fresh": status.state == "fresh",
         "state": STATES[status.state],
+        "rank": list(STATES).index(status.state),
         "percent": None if not users or able is None else min(100.0, 100 * able / users),
         "data_age": _age(status.last_updated, now),
         "success_age": _age(status.last_success, now),
