@@ -96,7 +96,8 @@ class CountingExecutor(ThreadPoolExecutor):
         with self._lock:
             self.under_way += 1
         future = super().submit(fn, *args, **kwargs)
-        future.add_done_callback(self._done)
+        # Not before the loop has put its own callback there: work is done when the loop has been woken, not sooner.
+        asyncio.get_running_loop().call_soon(future.add_done_callback, self._done)
         return future
 
     def _done(self, _: Future[Any]) -> None:
@@ -116,8 +117,9 @@ class JumpingSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
             return super().select(timeout)
+        working = self._executor.under_way  # asked before: what ends from here on is among the events, now or next time
         events = super().select(IDLE_SECONDS if timeout is None else min(timeout, IDLE_SECONDS))
-        if events or self._executor.under_way or self._clock.jump():
+        if events or working or self._clock.jump():
             self._moved_at = time.monotonic()
         elif time.monotonic() - self._moved_at > STUCK_SECONDS and not self._clock.held:
             raise RuntimeError("nothing is left that could ever happen: every task waits for something without a timer")

@@ -1,0 +1,127 @@
+"""Graph's limits: never more than N requests in any window, and no request that waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.graph.limits import Limiters, RequestLimits
+from tests.manual_clock import ManualClock, run
+
+GRAPH = "https://graph.example"
+#: When a request wants to begin, how long it takes, who asks, whether it fails.
+Wish = tuple[float, float, int, bool]
+WISHES = st.lists(
+    st.tuples(st.floats(0, 40), st.floats(0, 15), st.integers(0, 2), st.booleans()), min_size=1, max_size=40
+)
+
+
+def counted_at(wishes: list[Wish], limits: RequestLimits) -> dict[int, list[float]]:
+    """Let the requests fall as wished; return, by tenant, when Graph counted each: at some instant while it ran."""
+    counted: dict[int, list[float]] = defaultdict(list)
+
+    async def main(clock: ManualClock) -> None:
+        limiters = Limiters(limits, clock)
+
+        async def ask(at: float, takes: float, tenant: int, fails: bool) -> None:  # noqa: FBT001 - drawn, not called
+            await clock.sleep(at)
+            try:
+                async with limiters.place(GRAPH, "application", str(tenant)):
+                    arrives = takes * (0.0 if fails else 1.0)
+                    await clock.sleep(arrives)
+                    counted[tenant].append(clock.monotonic())
+                    await clock.sleep(takes - arrives)
+                    if fails:
+                        raise OSError
+            except OSError:
+                return
+
+        await asyncio.gather(*(ask(*wish) for wish in wishes))
+
+    run(main)
+    return counted
+
+
+def most_in_a_window(times: list[float], window: float) -> int:
+    ordered = sorted(times)
+    return max(sum(start <= time < start + window - 1e-6 for time in ordered) for start in ordered)
+
+
+@settings(max_examples=25, deadline=None)
+@given(WISHES, st.integers(1, 4), st.integers(2, 6))
+def test_never_more_than_the_limit_in_any_window(wishes: list[Wish], per_tenant: int, over_all: int) -> None:
+    """However requests fall, however long they take, failed or not: no window holds more, and each gets its turn."""
+    limits = RequestLimits(per_tenant, over_all, window_seconds=10.0)
+    counted = counted_at(wishes, limits)
+    assert sum(map(len, counted.values())) == len(wishes)
+    assert all(most_in_a_window(times, 10.0) <= per_tenant for times in counted.values())
+    assert most_in_a_window([time for times in counted.values() for time in times], 10.0) <= over_all
+
+
+def test_microsofts_own_limits() -> None:
+    """A hundred requests of a tenant take 190 s: five at once, then five every ten seconds."""
+
+    async def main(clock: ManualClock) -> None:
+        limiters, begun = Limiters(RequestLimits(), clock), []
+
+        async def ask() -> None:
+            async with limiters.place(GRAPH, "application", "tenant"):
+                begun.append(clock.monotonic())
+
+        await asyncio.gather(*(ask() for _ in range(100)))
+        assert begun == pytest.approx([10.0 * (number // 5) for number in range(100)])
+
+    run(main)
+
+
+def test_applications_clouds_and_tenants_do_not_wait_for_each_other() -> None:
+    """Each application in each tenant of each cloud has its own places."""
+
+    async def main(clock: ManualClock) -> None:
+        limiters = Limiters(RequestLimits(per_tenant=1, over_all_tenants=2), clock)
+        keys = [(GRAPH, "a", "1"), (GRAPH, "a", "2"), (GRAPH, "b", "1"), ("https://other.example", "a", "1")]
+        for key in keys:
+            async with limiters.place(*key):
+                pass
+        assert clock.monotonic() == 0
+        async with limiters.place(GRAPH, "a", "3"):
+            assert clock.monotonic() == pytest.approx(10)
+
+    run(main)
+
+
+def test_first_come_first_served() -> None:
+    """Places are given out in the order in which they were asked for."""
+
+    async def main(clock: ManualClock) -> None:
+        limiters, order = Limiters(RequestLimits(per_tenant=2), clock), []
+
+        async def ask(number: int) -> None:
+            async with limiters.place(GRAPH, "a", "1"):
+                order.append(number)
+
+        await asyncio.gather(*(ask(number) for number in range(9)))
+        assert order == list(range(9))
+
+    run(main)
+
+
+def test_a_request_that_is_given_up_while_waiting_costs_no_place() -> None:
+    """A poll that ends while it waits for a place leaves the places as they were."""
+
+    async def main(clock: ManualClock) -> None:
+        limiters = Limiters(RequestLimits(per_tenant=1, over_all_tenants=1), clock)
+        async with limiters.place(GRAPH, "a", "1"):
+            pass
+        for tenant in ("1", "2"):
+            with pytest.raises(TimeoutError):
+                async with clock.timeout(3), limiters.place(GRAPH, "a", tenant):
+                    pass
+        async with limiters.place(GRAPH, "a", "1"):
+            assert clock.monotonic() == pytest.approx(10)
+
+    run(main)
