@@ -1,0 +1,130 @@
+"""Many tenants in one exposition: both formats, plain and as gzip members, also while snapshots are replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.metrics.exposition import Format, render
+from exporter.metrics.family import sample
+from exporter.metrics.own import OwnMetrics
+from exporter.polling.health import FAILURES, HEALTH_FAMILIES, POLLS, UP
+from exporter.polling.snapshot import GROUP, Snapshot, SnapshotStore
+from exporter.reports.report import REGISTERED_USERS, REPORT_FAMILIES, USERS
+from tests.checks import Exposition, check_promtool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.metrics.family import Family
+
+FAMILIES = (*REPORT_FAMILIES, *HEALTH_FAMILIES)
+TENANTS = [f"tenant-{number}" for number in range(3 * GROUP + 5)]
+
+
+def snapshot(tenant: str, value: int) -> Snapshot:
+    """A tenant whose every sample is `value`."""
+    families: tuple[tuple[Family, dict[str, str]], ...] = (
+        (USERS, {}),
+        (REGISTERED_USERS, {"status": "mfaCapable"}),
+        (POLLS, {}),
+        (FAILURES, {"reason": "timeout"}),
+    )
+    samples = [sample(family, value, source="test", **labels) for family, labels in families]
+    return Snapshot(render([*samples, sample(UP, 1, source="test")], tenant=tenant))
+
+
+def filled(tenants: Iterable[str] = TENANTS, value: int = 1) -> SnapshotStore:
+    store = SnapshotStore(FAMILIES)
+    for tenant in tenants:
+        store.replace(tenant, snapshot(tenant, value))
+    return store
+
+
+def plain(store: SnapshotStore, form: Format) -> bytes:
+    joined = store.joined(form)
+    body = b"".join(joined)
+    assert len(body) == joined.length
+    return body
+
+
+async def unpacked(store: SnapshotStore, form: Format) -> bytes:
+    return gzip.decompress(await store.joined_gzip(form))
+
+
+def whole(store_bytes: bytes, form: Format) -> str:
+    own = OwnMetrics(version="1", revision="r", shard=0, total_shards=1, endpoints=("details",))
+    return (store_bytes + own.render(form)).decode()
+
+
+@pytest.mark.parametrize("form", Format)
+def test_both_parsers_read_it(form: Format) -> None:
+    """Data and own metrics together parse, each family stands together under one header, `# EOF` is last or absent."""
+    text = whole(plain(filled(), form), form)
+    exposition = Exposition(text, openmetrics=form is Format.OPENMETRICS)
+    check_promtool(exposition)
+    assert len(exposition.all("entra_users")) == len(TENANTS)
+    assert len(exposition.all("entra_polls_total")) == len(TENANTS)
+    names = [line.partition("{")[0].partition(" ")[0] for line in text.splitlines() if line[0] != "#"]
+    changes = [name for name, before in zip(names, [None, *names], strict=False) if name != before]
+    in_data = [name for name in changes if not name.startswith(("entra_exporter", "process_", "python_"))]
+    assert len(in_data) == len(set(in_data))
+    assert text.endswith("# EOF\n") == (form is Format.OPENMETRICS)
+
+
+def test_data_lines_are_alike() -> None:
+    """The samples are the same bytes in both formats; only headers differ."""
+    store = filled()
+    text, openmetrics = (
+        [line for line in plain(store, form).splitlines() if not line.startswith(b"#")] for form in Format
+    )
+    assert text == openmetrics
+
+
+@pytest.mark.parametrize("form", Format)
+def test_members_decompress_to_the_same_bytes(form: Format) -> None:
+    """The gzip members in a row are the plain exposition, byte for byte, before and after every kind of change."""
+    store = filled()
+
+    async def main() -> None:
+        assert await unpacked(store, form) == plain(store, form)
+        store.replace("tenant-70", snapshot("tenant-70", 9))
+        store.drop("tenant-3")
+        store.replace("tenant-new", snapshot("tenant-new", 4))
+        assert await unpacked(store, form) == plain(store, form)
+        for tenant in TENANTS:
+            store.drop(tenant)
+        assert await unpacked(store, form) == plain(store, form)
+        store.drop("tenant-new")
+        assert await store.joined_gzip(form) == plain(store, form) == b""
+
+    asyncio.run(main())
+
+
+def test_replaced_while_compressing() -> None:
+    """Whatever is replaced during compression, each tenant is wholly old or wholly new, and the next scrape is new."""
+    store = filled(value=50)
+
+    async def replace_all() -> None:
+        for value in range(2, 30):
+            for tenant in TENANTS[:: value % 5 + 1]:
+                store.replace(tenant, snapshot(tenant, value))
+            await asyncio.sleep(0)
+
+    async def scrape() -> None:
+        for form in (*Format, *Format):
+            exposition = Exposition(whole(await unpacked(store, form), form), openmetrics=form is Format.OPENMETRICS)
+            assert exposition.tenants() == set(TENANTS)
+            for tenant in TENANTS[::7]:
+                values = {one.value for one in exposition.samples if one.labels.get("tenant") == tenant}
+                assert len(values - {1}) == 1  # entra_up is 1, the rest is one replacement's
+
+    async def main() -> None:
+        await asyncio.gather(replace_all(), *(scrape() for _ in range(3)))
+        for form in Format:
+            assert await unpacked(store, form) == plain(store, form)
+
+    asyncio.run(main())
