@@ -1,0 +1,263 @@
+"""`sources: auto`: the details, and where they are refused the count; back once a day and on reload."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from exporter.simulator import Ending, Fault, FixedPopulation, graph_error
+from tests.manual_clock import ManualClock, run
+from tests.running import CLIENT_ID, COUNT, DETAILS, HOUR, Daemon, configured, running, simulated
+
+TENANT = "tenant-1"
+DAY = 24 * HOUR
+UNLICENSED = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
+REFUSALS: dict[str, dict[str, Any]] = {
+    "forbidden": {"status": 403, "body": graph_error("Authentication_MSGraphPermissionMissing")},
+    "unlicensed": {"status": 403, "body": graph_error(UNLICENSED)},
+    "retired": {"status": 404, "body": graph_error("ResourceNotFound")},
+    "gone": {"status": 410, "body": graph_error("ResourceNotFound")},
+}
+
+
+def refuse_details(daemon: Daemon, kind: str = "forbidden", times: int | None = None) -> None:
+    daemon.simulation.faults.add(Fault(endpoint=DETAILS, times=times, **REFUSALS[kind]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "why"),
+    [
+        ("forbidden", "forbidden", "permission AuditLog.Read.All is missing"),
+        ("unlicensed", "unlicensed", "no Entra ID P1 or P2 licence"),
+        ("retired", "retired", "Graph has no userRegistrationDetails"),
+        ("gone", "retired", "Microsoft has retired userRegistrationDetails"),
+    ],
+)
+def test_where_the_details_are_refused_the_count_is_used(kind: str, reason: str, why: str) -> None:
+    """The count's numbers stand under its own name, health is told of it, and one log line says which and why."""
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1)) as daemon:
+            refuse_details(daemon, kind)
+            await clock.sleep(5 * HOUR)
+            exposition = await daemon.scrape()
+            assert exposition.source(TENANT) == COUNT
+            assert exposition.state(TENANT) == "fresh"
+            assert exposition.value("entra_up", tenant=TENANT, source=COUNT) == 1
+            (users,) = exposition.all("entra_users")
+            assert users.labels == {"tenant": TENANT, "source": COUNT, "population": "all"}
+            assert exposition.value("entra_poll_failures_total", source=DETAILS, reason=reason) == 1
+            assert exposition.total("entra_poll_failures_total", source=COUNT) == 0
+            (line,) = daemon.log_lines("another source is used")
+            assert f"source={COUNT}" in line
+            assert why in line
+            assert daemon.log_lines("poll failed") == []
+
+    run(main)
+
+
+def test_once_a_day_the_details_are_tried_again() -> None:
+    """For a day only the count is asked; then the details answer again and are used, and the log says so."""
+    tenant = simulated(1)
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, tenant) as daemon:
+            refuse_details(daemon)
+            await clock.sleep(2 * HOUR)
+            daemon.simulation.faults.clear()
+            await clock.sleep(DAY - 3 * HOUR)
+            assert len(daemon.polls_at(tenant)) == 1
+            assert (await daemon.scrape()).source(TENANT) == COUNT
+            await clock.sleep(3 * HOUR)
+            first, again, *_ = daemon.polls_at(tenant)
+            assert DAY <= again - first <= DAY + HOUR + 20
+            exposition = await daemon.scrape()
+            assert exposition.source(TENANT) == DETAILS
+            assert {source for _, source in exposition.reports} == {DETAILS}
+            assert len(daemon.log_lines("another source is used", f"source={DETAILS}", "it answers again")) == 1
+
+    run(main)
+
+
+def test_a_refusal_that_lasts_is_met_once_a_day() -> None:
+    """Over three days the details are asked for four times, and the count never goes out of use."""
+    tenant = simulated(1)
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, tenant) as daemon:
+            refuse_details(daemon)
+            for _ in range(6):
+                await clock.sleep(DAY / 2 + HOUR / 4)
+                exposition = await daemon.scrape()
+                assert (exposition.source(TENANT), exposition.state(TENANT)) == (COUNT, "fresh")
+            assert 3 <= len(daemon.polls_at(tenant)) <= 4
+            assert len(daemon.log_lines("another source is used")) == 1
+
+    run(main)
+
+
+def test_a_reload_tries_the_details_again() -> None:
+    """Whoever has granted the permission reloads, and the next poll uses the details."""
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1)) as daemon:
+            refuse_details(daemon)
+            await clock.sleep(HOUR / 2)
+            assert (await daemon.scrape()).source(TENANT) == COUNT
+            daemon.simulation.faults.clear()
+            assert await daemon.reload()
+            assert (await daemon.scrape()).source(TENANT) == COUNT
+            await clock.sleep(HOUR)
+            assert (await daemon.scrape()).source(TENANT) == DETAILS
+
+    run(main)
+
+
+def test_when_both_are_refused_health_is_told_of_the_details() -> None:
+    """An unlicensed tenant is told of under userRegistrationDetails, with its reason, and shows no value."""
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1, licensed=False), simulated(2)) as daemon:
+            await clock.sleep(2 * HOUR)
+            exposition = await daemon.scrape()
+            assert exposition.source(TENANT) == DETAILS
+            assert exposition.state(TENANT) == "pending"
+            assert exposition.value("entra_up", tenant=TENANT) == 0
+            assert exposition.value("entra_poll_failures_total", tenant=TENANT, source=DETAILS, reason="unlicensed")
+            assert exposition.value("entra_poll_failures_total", tenant=TENANT, source=COUNT, reason="unlicensed")
+            assert len(daemon.log_lines("level=warn", "poll failed", "reason=unlicensed")) == 1
+            assert exposition.state("tenant-2") == "fresh"
+
+    run(main)
+
+
+def test_a_short_refusal_does_not_cost_a_licensed_tenant_its_details() -> None:
+    """While its last details are still shown, a tenant does not fall back: Graph refuses licensed tenants at times."""
+    tenant = simulated(1)
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, tenant) as daemon:
+            await clock.sleep(60)
+            refuse_details(daemon, "unlicensed", times=2)
+            await clock.sleep(2 * HOUR)
+            exposition = await daemon.scrape()
+            assert (exposition.source(TENANT), exposition.state(TENANT)) == (DETAILS, "stale")
+            await clock.sleep(HOUR)
+            assert (await daemon.scrape()).state(TENANT) == "fresh"
+            assert daemon.polls_at(tenant, COUNT) == []
+
+    run(main)
+
+
+def test_a_long_refusal_ends_in_the_count() -> None:
+    """Once the last details are too old to be shown, the count is used."""
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1)) as daemon:
+            await clock.sleep(60)
+            refuse_details(daemon)
+            await clock.sleep(5 * HOUR)
+            exposition = await daemon.scrape()
+            assert (exposition.source(TENANT), exposition.state(TENANT)) == (COUNT, "fresh")
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"status": 200, "body": {"value": []}}, {"status": 200, "body": b"<p>"}]
+)
+def test_details_that_come_back_broken_do_not_cost_the_count(fault: dict[str, Any]) -> None:
+    """When the daily try of the details fails or is empty, the count stays in use, fresh all the time."""
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1)) as daemon:
+            refuse_details(daemon, times=1)
+            daemon.simulation.faults.add(Fault(endpoint=DETAILS, times=None, **fault))
+            await clock.sleep(DAY)
+            for _ in range(5):
+                await clock.sleep(HOUR)
+                exposition = await daemon.scrape()
+                assert (exposition.source(TENANT), exposition.state(TENANT)) == (COUNT, "fresh")
+            assert exposition.value("entra_polls_total", source=DETAILS) == 2
+            assert daemon.log_lines("poll failed") == []
+
+    run(main)
+
+
+def test_details_that_hang_do_not_cost_the_count() -> None:
+    """When the daily try of the details takes all the time that the poll has, the next poll asks the count again."""
+
+    def every_minute(simulation: Any, tenant: Any) -> Any:
+        return configured(simulation, tenant, poll_interval=60.0)
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1), configure=every_minute) as daemon:
+            refuse_details(daemon, times=1)
+            daemon.simulation.faults.add(Fault(endpoint=DETAILS, ending=Ending.HANG, times=None))
+            await clock.sleep(130)
+            assert await daemon.reload(), "which is when the details are tried again, as they are once a day"
+            await clock.sleep(240)
+            exposition = await daemon.scrape()
+            assert (exposition.source(TENANT), exposition.state(TENANT)) == (COUNT, "fresh")
+            assert len(daemon.log_lines("poll failed")) == 1
+
+    run(main)
+
+
+def test_a_network_fault_is_no_reason_to_change_the_source() -> None:
+    """While Graph cannot be reached the source stays what it was, whichever it was."""
+
+    async def main(clock: ManualClock) -> None:
+        async with running(
+            clock, simulated(1), simulated(2, consented={CLIENT_ID: frozenset({"Reports.Read.All"})})
+        ) as daemon:
+            await clock.sleep(60)
+            async with daemon.unreachable():
+                await clock.sleep(2 * HOUR)
+                exposition = await daemon.scrape()
+                assert {exposition.state(TENANT), exposition.state("tenant-2")} == {"stale"}
+                assert (exposition.source(TENANT), exposition.source("tenant-2")) == (DETAILS, COUNT)
+            await clock.sleep(HOUR + 10)
+            exposition = await daemon.scrape()
+            assert {exposition.state(TENANT), exposition.state("tenant-2")} == {"fresh"}
+            assert len(daemon.log_lines("another source is used")) == 1
+
+    run(main)
+
+
+def test_named_sources_are_polled_side_by_side_and_never_replaced() -> None:
+    """With two sources named, each has its own health and labels; a refused one stays refused."""
+
+    async def main(clock: ManualClock) -> None:
+        def both(simulation: Any, tenant: Any) -> Any:
+            return configured(simulation, tenant, sources=(DETAILS, COUNT))
+
+        async with running(clock, simulated(1), configure=both) as daemon:
+            refuse_details(daemon, times=3)
+            await clock.sleep(2 * HOUR)
+            exposition = await daemon.scrape()
+            assert exposition.state(TENANT, DETAILS) == "pending"
+            assert exposition.state(TENANT, COUNT) == "fresh"
+            await clock.sleep(2 * HOUR)
+            exposition = await daemon.scrape()
+            assert exposition.state(TENANT, DETAILS) == "fresh"
+            assert set(exposition.reports) == {(TENANT, DETAILS), (TENANT, COUNT)}
+            assert exposition.total("entra_users", source=DETAILS) == exposition.total("entra_users", source=COUNT)
+            assert daemon.log_lines("another source is used") == []
+
+    run(main)
+
+
+def test_an_empty_count_is_no_report() -> None:
+    """Graph's 200 with an empty `value` for the count is `incomplete`, not zero users."""
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1, count_report={"value": []}, population=FixedPopulation([]))) as daemon:
+            refuse_details(daemon)
+            await clock.sleep(HOUR)
+            exposition = await daemon.scrape()
+            assert exposition.report(TENANT) == {}
+            assert exposition.value("entra_poll_failures_total", source=COUNT, reason="incomplete")
+
+    run(main)
