@@ -1,0 +1,64 @@
+"""The command line that is documented is the one that there is, and so are the reasons of failures."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from exporter import cli
+from exporter.errors import Reason
+from exporter.flags import COMMANDS, FLAGS, Flag
+from tests.docs.pages import Page, code, page, pages
+
+COMMAND_LINE = page("docs/command-line.md")
+OUR_PREFIX = re.compile(r"--((?:config|poll|entra|web|log)\.[a-z.-]*[a-z])")
+
+
+def expected(flag: Flag) -> tuple[str, str]:
+    default = "off" if flag.switch else f"`{flag.default}`" if flag.default is not None else ""
+    commands = "all" if set(flag.commands) == set(COMMANDS) else ", ".join(f"`{name}`" for name in flag.commands)
+    return default, commands
+
+
+def test_commands() -> None:
+    """Every command is documented, and no other."""
+    assert [code(name)[0] for name, _ in COMMAND_LINE.rows("command")] == list(COMMANDS)
+
+
+def test_flags() -> None:
+    """Every flag has a row with its default and its commands, in the order of --help, and there is no other row."""
+    rows = {code(name)[0]: (default, commands) for name, default, commands, _ in COMMAND_LINE.rows("flag")}
+    assert rows.pop("--version") == rows.pop("--help") == ("", "all")
+    assert rows == {f"--{flag.name}": expected(flag) for flag in FLAGS}
+    assert list(rows) == [f"--{flag.name}" for flag in FLAGS]
+
+
+def test_choices() -> None:
+    """Where a flag takes one of a few words, its row tells them all."""
+    texts = {code(name)[0]: text for name, *_, text in COMMAND_LINE.rows("flag")}
+    for flag in FLAGS:
+        assert set(flag.choices) <= set(code(texts[f"--{flag.name}"])), flag.name
+
+
+@pytest.mark.parametrize("one", pages(), ids=lambda one: one.path.name)
+def test_no_page_names_a_flag_that_is_not_there(one: Page) -> None:
+    """Whatever looks like one of our flags or variables is one, on every page."""
+    assert set(OUR_PREFIX.findall(one.text)) <= {flag.name for flag in FLAGS}
+    assert set(re.findall(r"ENTRA_EXPORTER_[A-Z_]*[A-Z]", one.text)) <= {flag.variable for flag in FLAGS} | {
+        "ENTRA_EXPORTER_BUILD_REVISION"
+    }
+
+
+def test_exit_statuses() -> None:
+    """The statuses are 0 to 3, and those of the program are among them."""
+    told = [int(status) for status, _ in COMMAND_LINE.rows("status")]
+    assert told == sorted({cli.DONE, 1, cli.UNUSABLE, cli.NO_ANSWER})
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/troubleshooting.md"])
+def test_reasons(name: str) -> None:
+    """Every reason of a failed poll is explained, in the order in which they are declared, and no other is."""
+    one = page(name)
+    told = [code(reason)[0] for reason, _ in one.rows("reason")] or re.findall(r"^### `(\w+)`$", one.text, re.MULTILINE)
+    assert told == list(Reason)

@@ -1,0 +1,75 @@
+"""Links lead somewhere, examples are valid, and nothing tells of the machine it was written on."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from exporter.config.load import load
+from tests.docs.pages import ROOT, Page, files, page, pages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOMES = re.compile(r"/home/\w|/root/|/Users/\w|[A-Z]:\\Users")
+
+
+def texts() -> list[tuple[str, str]]:
+    """Give the path and content of each text file of the project."""
+    found = []
+    for path in files():
+        content = path.read_bytes()
+        if b"\0" not in content:
+            found.append((str(path.relative_to(ROOT)), content.decode()))
+    return found
+
+
+def package_index() -> str | None:
+    """Give the host that pip installs from on this machine, when it is one of the machine's own."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "get", "global.index-url"]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    host = urlsplit(told.stdout.strip()).hostname if told.returncode == 0 else None
+    return None if host in {None, "pypi.org"} else host
+
+
+@pytest.mark.parametrize("one", pages(), ids=lambda one: one.path.name)
+def test_links_resolve(one: Page) -> None:
+    """Every link within the project leads to a file, and to a heading in it where it names one."""
+    for link in one.links():
+        if re.match(r"[a-z]+:", link):
+            continue
+        target, _, anchor = link.partition("#")
+        path = one.path.parent / target if target else one.path
+        assert path.exists(), link
+        assert not anchor or anchor in Page(path).anchors(), link
+
+
+def test_every_page_can_be_found() -> None:
+    """The README links to every page."""
+    linked = {link.partition("#")[0] for link in page("README.md").links()}
+    assert {str(one.path.relative_to(ROOT)) for one in pages()} - {"README.md"} <= linked
+
+
+def test_no_place_of_this_machine() -> None:
+    """No text of the project names a home directory, the directory of this clone or this machine's package index."""
+    here, index = f"{ROOT}/", package_index()
+    for name, text in texts():
+        assert name.startswith("tests/docs/") or not HOMES.search(text), name
+        assert here not in text, name
+        assert index is None or index not in text, name
+
+
+def test_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
+    """The example configuration is taken without an error or a warning."""
+    (example,) = [block for block in page("README.md").blocks("yaml") if "tenants" in yaml.safe_load(block)]
+    (tmp_path / "exporter.yml").write_text(example)
+    (tmp_path / "entra-secret").write_text("canary-secret")
+    settings = load(tmp_path / "exporter.yml", {})
+    assert [tenant.name for tenant in settings.tenants] == ["contoso", "fabrikam"]
+    assert settings.warnings == ()
