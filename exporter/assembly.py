@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from exporter import __version__
 from exporter.config.settings import AUTO, AzureCli, CloudAddresses, ManagedIdentity
-from exporter.graph.client import GraphClient, GraphConnection, make_ssl_context, open_session, proxy_for
+from exporter.graph.client import GraphClient, GraphConnection
 from exporter.graph.clouds import CLOUDS, Cloud
 from exporter.graph.limits import Limiters, RequestLimits
+from exporter.graph.session import make_ssl_context, open_session, proxy_for
 from exporter.identity.request import asker
 from exporter.identity.tokens import TokenSource
 from exporter.metrics.own import OwnMetrics

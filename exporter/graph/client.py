@@ -1,9 +1,8 @@
-"""Asking Graph: a session, a token, a place in the limiter, a deadline; answers go to `protocol`, errors to `retry`."""
+"""Asking Graph: a token, a place in the limiter, a deadline; answers go to `protocol`, errors to `retry`."""
 
 from __future__ import annotations
 
 import ssl
-import urllib.request
 import uuid
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -15,13 +14,11 @@ from yarl import URL
 from exporter.errors import PollError, Reason
 from exporter.graph.protocol import Answer, Page, Resource, check_next_link, decipher
 from exporter.graph.retry import next_delay
+from exporter.graph.session import proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
     from random import Random
-
-    from aiohttp.connector import Connection
 
     from exporter.clock import Clock
     from exporter.graph.clouds import Cloud
@@ -29,8 +26,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 REQUEST_SECONDS = 90.0
-BODY_BYTES = 32 * 1024 * 1024
-CONNECTIONS = 100
 PAGES = 50_000
 
 
@@ -42,66 +37,6 @@ class Tokens(Protocol):
 
     def reject(self, token: str) -> None:
         """Graph refused `token`: it must not be returned again."""
-
-
-def make_ssl_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Trust the system's authorities and those of `ca_file`. Takes some 20 ms; call it in a thread."""
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
-    return context
-
-
-def open_session(context: ssl.SSLContext) -> aiohttp.ClientSession:
-    """Open the one session that Graph and token requests share: no cookies, no .netrc, deadlines by the caller."""
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=context, limit=CONNECTIONS),
-        response_class=_Response,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        trust_env=False,
-    )
-    session._retry_connection = False  # noqa: SLF001 - aiohttp would repeat requests behind the limiter's back
-    return session
-
-
-class _Response(aiohttp.ClientResponse):
-    """Has a largest size, for azure-identity as well, and ends its connection after a 503.
-
-    Source: Microsoft Graph documentation, "Best practices": after a 503 a retry has to come over a new connection.
-    """
-
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        protocol = connection.protocol
-        await super().start(connection)
-        if self.status == HTTPStatus.SERVICE_UNAVAILABLE and protocol is not None:
-            protocol.force_close()
-            if self.closed:  # a short body came along, so the connection waits for its next request already
-                protocol.close()
-        return self
-
-    async def read(self) -> bytes:
-        """Read a body of at most BODY_BYTES, counted after decompression."""
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in self.content.iter_any():
-            size += len(chunk)
-            if size > BODY_BYTES:
-                self.close()
-                raise PollError(Reason.MALFORMED, f"an answer is larger than {BODY_BYTES // 2**20} MiB")
-            chunks.append(chunk)
-        self._body = b"".join(chunks)
-        return self._body
-
-
-def proxy_for(url: str, configured: str | None) -> str | None:
-    """Choose the proxy for `url`: the configured one, else HTTPS_PROXY unless NO_PROXY names the host or host:port."""
-    if configured is not None:
-        return configured
-    there = URL(url)
-    if urllib.request.proxy_bypass(f"{there.host}:{there.port}"):
-        return None
-    return urllib.request.getproxies().get("https")
 
 
 @dataclass(frozen=True)

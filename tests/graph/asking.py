@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from exporter.errors import PollError
-from exporter.graph.client import GraphClient, GraphConnection, make_ssl_context, open_session
+from exporter.graph.client import GraphClient, GraphConnection
 from exporter.graph.clouds import Cloud
 from exporter.graph.limits import Limiters, RequestLimits
 from exporter.graph.protocol import Collection, Page, Resource
+from exporter.graph.session import make_ssl_context, open_session
 from exporter.simulator import FixedPopulation, SimulatedApp, SimulatedTenant, Simulation
 
 if TYPE_CHECKING:

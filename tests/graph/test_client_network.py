@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.errors import Reason
-from exporter.graph.client import BODY_BYTES, make_ssl_context
+from exporter.graph.session import BODY_BYTES, make_ssl_context
 from tests.graph.asking import asking
 from tests.graph.peers import Talk, certificate, peer, saying, silent
 from tests.manual_clock import ManualClock, run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.errors import Reason
-from exporter.graph.client import proxy_for
+from exporter.graph.session import proxy_for
 from exporter.simulator import Fault
 from tests.graph.asking import DETAILS, asking, asking_simulation, simulated_tenant
 from tests.graph.peers import certificate, peer, proxying

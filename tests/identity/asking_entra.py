@@ -13,7 +13,7 @@ import pytest
 from exporter.config.secret import Secret
 from exporter.config.settings import ClientSecret
 from exporter.errors import PollError
-from exporter.graph.client import open_session
+from exporter.graph.session import open_session
 from exporter.identity.request import asker
 from exporter.identity.tokens import TokenSource
 from exporter.simulator import SimulatedApp, SimulatedTenant, Simulation

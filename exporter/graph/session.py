@@ -1,0 +1,83 @@
+"""The one HTTP session that Graph and token requests share: what it trusts, how much it reads, whom it goes through."""
+
+from __future__ import annotations
+
+import ssl
+import urllib.request
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import aiohttp
+from yarl import URL
+
+from exporter.descriptors import share
+from exporter.errors import PollError, Reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aiohttp.connector import Connection
+
+BODY_BYTES = 32 * 1024 * 1024
+CONNECTIONS = 100
+SHARE_OF_DESCRIPTORS = 0.25  # where there are so few that this is less
+
+
+def make_ssl_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Trust the system's authorities and those of `ca_file`. Takes some 20 ms; call it in a thread."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+def open_session(context: ssl.SSLContext) -> aiohttp.ClientSession:
+    """Open the one session that Graph and token requests share: no cookies, no .netrc, deadlines by the caller."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context, limit=share(SHARE_OF_DESCRIPTORS, CONNECTIONS)),
+        response_class=_Response,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        trust_env=False,
+    )
+    session._retry_connection = False  # noqa: SLF001 - aiohttp would repeat requests behind the limiter's back
+    return session
+
+
+class _Response(aiohttp.ClientResponse):
+    """Has a largest size, for azure-identity as well, and ends its connection after a 503.
+
+    Source: Microsoft Graph documentation, "Best practices": after a 503 a retry has to come over a new connection.
+    """
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
+        await super().start(connection)
+        if self.status == HTTPStatus.SERVICE_UNAVAILABLE and protocol is not None:
+            protocol.force_close()
+            if self.closed:  # a short body came along, so the connection waits for its next request already
+                protocol.close()
+        return self
+
+    async def read(self) -> bytes:
+        """Read a body of at most BODY_BYTES, counted after decompression."""
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self.content.iter_any():
+            size += len(chunk)
+            if size > BODY_BYTES:
+                self.close()
+                raise PollError(Reason.MALFORMED, f"an answer is larger than {BODY_BYTES // 2**20} MiB")
+            chunks.append(chunk)
+        self._body = b"".join(chunks)
+        return self._body
+
+
+def proxy_for(url: str, configured: str | None) -> str | None:
+    """Choose the proxy for `url`: the configured one, else HTTPS_PROXY unless NO_PROXY names the host or host:port."""
+    if configured is not None:
+        return configured
+    there = URL(url)
+    if urllib.request.proxy_bypass(f"{there.host}:{there.port}"):
+        return None
+    return urllib.request.getproxies().get("https")
