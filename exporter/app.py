@@ -73,7 +73,11 @@ class Exporter:
             async with asyncio.TaskGroup() as tasks:
                 self._fleet = Fleet(self._assembly.poller, self._assembly.store, tasks)
                 self._fleet.apply(self._assembly.owned(self._settings))
-                others = [tasks.create_task(self._watch()), tasks.create_task(self._reload_on_request())]
+                others = [
+                    tasks.create_task(self._watch()),
+                    tasks.create_task(self._reload_on_request()),
+                    tasks.create_task(self._assembly.store.keep_compressed()),
+                ]
                 await self._stopping.wait()
                 log.info("stopping")
                 for task in others:
@@ -112,14 +116,15 @@ class Exporter:
         before, self._settings = self._settings, settings
         if self._fleet is None:
             return
-        anew = before.network != settings.network
-        if anew:
+        tenants = self._assembly.owned(settings)
+        if before.network != settings.network:
             old, self._network = self._network.pop_all(), AsyncExitStack()
             await self._network.enter_async_context(self._assembly.connected(settings.network))
-            self._fleet.apply(self._assembly.owned(settings), anew=True)
+            self._fleet.apply(tenants, anew=True)
             await old.aclose()
         else:
-            self._fleet.apply(self._assembly.owned(settings))
+            self._fleet.apply(tenants)
+        self._assembly.forget_others(tenants)
 
     async def _watch(self) -> None:
         """Reload when the content of the configuration, or of a file that it names, has changed."""

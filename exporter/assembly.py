@@ -32,7 +32,7 @@ from exporter.reports.users_registered import UsersRegistered
 from exporter.web.web_config import WebConfig
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
     from pathlib import Path
 
     from exporter.clock import Clock
@@ -105,6 +105,11 @@ class Assembly:
         """Return the tenants that this shard polls."""
         options = self.options
         return [one for one in settings.tenants if owner(one.tenant_id, options.total_shards) == options.shard]
+
+    def forget_others(self, tenants: Iterable[Tenant]) -> None:
+        """Let go of the tokens and secrets of all tenants but these."""
+        names = {tenant.name for tenant in tenants}
+        self._tokens = {name: held for name, held in self._tokens.items() if name in names}
 
     def poller(self, tenant: Tenant, source: str, offset: float) -> Poller:
         """Put a poller together; its first poll is due in `offset` seconds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -114,22 +115,23 @@ class _Loading:
         if part is UNSET:
             return Network()
         section = top.inner("network", part)
-        ca_file = None
+        ca_file, ca_digest = None, ""
         if part.ca_file is not UNSET:
             ca_file = section.file(part.ca_file)
             try:
-                self._check_authorities(ca_file)
+                ca_digest = self._digest_of_authorities(ca_file)
             except UnusableError as error:
                 section.problem("ca_file", error.complaint)
-        return Network(proxy=None if part.proxy is UNSET else Secret(part.proxy), ca_file=ca_file)
+        return Network(proxy=None if part.proxy is UNSET else Secret(part.proxy), ca_file=ca_file, ca_digest=ca_digest)
 
-    def _check_authorities(self, path: Path) -> None:
-        self.around.files.read(path)
+    def _digest_of_authorities(self, path: Path) -> str:
+        content = self.around.files.read(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             context.load_verify_locations(cafile=path)
         except OSError:  # an SSLError is one
             raise UnusableError("the file holds no certificate in PEM that can be read", "correct the path") from None
+        return hashlib.sha256(content).hexdigest()
 
 
 def _entries(document: Document, path: str, parts: Sequence[object] | UnsetType) -> list[OwnSection]:

@@ -92,10 +92,14 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """How to get out. The proxy's URL may hold a user name and a password, so all of it is a secret."""
+    """How to get out. The proxy's URL may hold a user name and a password, so all of it is a secret.
+
+    `ca_digest` is the digest of the file's content: another content is another network.
+    """
 
     proxy: Secret[str] | None = None
     ca_file: Path | None = None
+    ca_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

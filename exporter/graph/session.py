@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import urllib.request
 from http import HTTPStatus
@@ -77,7 +78,7 @@ def proxy_for(url: str, configured: str | None) -> str | None:
     """Choose the proxy for `url`: the configured one, else HTTPS_PROXY unless NO_PROXY names the host or host:port."""
     if configured is not None:
         return configured
-    there = URL(url)
-    if urllib.request.proxy_bypass(f"{there.host}:{there.port}"):
+    proxy, there = os.environ.get("https_proxy", os.environ.get("HTTPS_PROXY")), URL(url)
+    if not proxy or urllib.request.proxy_bypass(f"{there.host}:{there.port}"):
         return None
-    return urllib.request.getproxies().get("https")
+    return proxy

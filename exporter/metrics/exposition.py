@@ -17,6 +17,8 @@ from exporter.metrics.family import Family, Kind, Sample, by_family
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+#: A Prometheus always sends the same headers, so what they mean is remembered for the last few.
+HEADERS_KNOWN = 16
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
@@ -74,6 +76,7 @@ def header(family: Family, form: Format) -> bytes:
     return f"# HELP {name} {family.help.translate(escapes)}\n# TYPE {name} {family.kind}\n".encode()
 
 
+@lru_cache(HEADERS_KNOWN)
 def negotiate(accept: str) -> Format:
     """Choose the format for an `Accept` header: the one with the higher weight, text when in doubt.
 
@@ -90,6 +93,7 @@ def negotiate(accept: str) -> Format:
     return Format.OPENMETRICS if best[Format.OPENMETRICS] > best[Format.TEXT] else Format.TEXT
 
 
+@lru_cache(HEADERS_KNOWN)
 def accepts_gzip(accept_encoding: str) -> bool:
     """Tell whether an `Accept-Encoding` header allows gzip; what it says of gzip counts more than what of `*`."""
     weights = {coding: _weight(options) for coding, options in _items(accept_encoding)}

@@ -77,13 +77,13 @@ class Details:
         return Answer(answer.status, answer.body, answer.headers, on_sent)
 
     def _page_size(self, tenant: SimulatedTenant, query: Mapping[str, str]) -> int:
-        """Return the rows of a page: `$top` up to 999, otherwise the tenant's own size."""
+        """Return the rows of a page: `$top` up to 999, never more than the tenant's own size."""
         top = query.get("$top")
         if top is None:
             return tenant.page_size
         if not top.isdecimal() or not int(top):
             refuse(400, "BadRequest", "Invalid value for the query option '$top'.")
-        return min(int(top), LARGEST_TOP)
+        return min(int(top), LARGEST_TOP, tenant.page_size)
 
     def _selected(self, option: str | None) -> list[str]:
         names = option.split(",") if option else []

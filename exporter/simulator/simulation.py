@@ -41,6 +41,7 @@ class Simulation:
     `url` is the address of both services (a custom cloud's `graph` and `authority`), `ca_file` the certificate to
     trust. `faults` says what goes wrong, `journal` what was seen, `tokens` which tokens there are; `tenants`, by tenant
     id, may be changed at any time. The services keep their own time: it begins with the clock's and never jumps.
+    `aliases` are further addresses under which the services are reached, such as that of a relay in between.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Simulation:
         self.tokens = TokenTable()
         self.throttle = Throttle(limits or Limits())
         self.identity_header = secrets.token_urlsafe(16)
+        self.aliases: set[str] = set()
         self._clock = clock
         self._time_offset = clock.time() - clock.monotonic()
         self._port = port
@@ -153,5 +155,5 @@ class Simulation:
             closing=self._closing,
         )
 
-    def _audiences(self) -> tuple[str, str]:
-        return self.url, self.url.replace(LOOPBACK, "localhost")
+    def _audiences(self) -> tuple[str, ...]:
+        return self.url, self.url.replace(LOOPBACK, "localhost"), *self.aliases

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -14,6 +16,8 @@ from aiohttp import web
 
 from exporter.errors import ConfigError, Problem
 from exporter.metrics.exposition import Format, accepts_gzip, negotiate
+from exporter.web.listener import Crowd, Listener
+from exporter.web.shared_page import SharedPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -26,7 +30,6 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 60.0
 PIECE_BYTES = 1024 * 1024
-SMALL_BYTES = 64 * 1024
 KEEPALIVE_SECONDS = 120.0
 SHUTDOWN_SECONDS = 0.5  # for answers under way; aiohttp waits as long again for what it then cancels
 HEADER_BYTES = 8190
@@ -53,6 +56,7 @@ class Server:
 
     def __init__(self, served: Served) -> None:
         self._served = served
+        self._page = SharedPage(served.clock)
         self._scrapes = 0
         self._own_compressed = (b"", b"")
 
@@ -119,11 +123,12 @@ class Server:
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """`GET /`: the status page."""
-        del request
-        body = self._served.page.render(list(self._served.store.statuses()), self._served.clock.time())
-        return web.Response(
-            text=body, content_type="text/html", headers={**self._served.page.headers(), **SAFE_HEADERS}
-        )
+        body = await self._page.get(self._prepare_page)
+        headers = {"Content-Type": "text/html; charset=utf-8", **self._served.page.headers(), **SAFE_HEADERS}
+        return await self._sent(request, len(body), [body], headers)
+
+    def _prepare_page(self) -> Callable[[], str]:
+        return partial(self._served.page.render, list(self._served.store.statuses()), self._served.clock.time())
 
     async def healthy(self, request: web.Request) -> web.StreamResponse:
         """`GET /-/healthy` and `/-/ready`: this server runs, so its configuration is loaded."""
@@ -143,16 +148,18 @@ class Server:
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes | memoryview]:
-    """Put small parts together and cut large ones, to pieces of PIECE_BYTES or little more."""
-    small: list[bytes] = []
+    """Put small parts together and cut large ones, to pieces of PIECE_BYTES or less."""
+    gathered: list[bytes] = []
+    size = 0
     for part in parts:
-        small.append(part)
-        if len(part) >= SMALL_BYTES:
-            whole = memoryview(b"".join(small) if len(small) > 1 else part)
-            small = []
+        gathered.append(part)
+        size += len(part)
+        if size >= PIECE_BYTES:
+            whole = memoryview(b"".join(gathered) if len(gathered) > 1 else part)
+            gathered, size = [], 0
             yield from (whole[at : at + PIECE_BYTES] for at in range(0, len(whole), PIECE_BYTES))
-    if small:
-        yield b"".join(small)
+    if gathered:
+        yield b"".join(gathered)
 
 
 @asynccontextmanager
@@ -177,17 +184,22 @@ async def listening(
     )
     await runner.setup()
     try:
+        crowd = Crowd()
         for host, port in addresses:
-            await _listen(runner, host, port, protection.ssl_context)
+            await _listen(runner, host, port, protection.ssl_context, crowd)
         scheme = "https" if protection.ssl_context else "http"
         yield list(dict.fromkeys(f"{scheme}://{_shown(*address[:2])}" for address in runner.addresses))
     finally:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, host: str | None, port: int, context: SSLContext | None) -> None:
+async def _listen(runner: web.AppRunner, host: str | None, port: int, context: SSLContext | None, crowd: Crowd) -> None:
     try:
-        await web.TCPSite(runner, host, port, ssl_context=context).start()
+        bound = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
+        for each in bound.sockets:
+            listener = Listener(each.dup().detach(), crowd)
+            await web.SockSite(runner, listener, ssl_context=context).start()
+        bound.close()
     except OSError as error:
         what = f"cannot listen on {host or ''}:{port}: {os.strerror(error.errno) if error.errno else 'no such host'}"
         raise ConfigError([Problem("--web.listen-address", what, "choose another one")]) from None

@@ -10,6 +10,7 @@ import pytest
 from exporter.config.files import content_digest
 from exporter.config.load import UnusableConfigError, load
 from exporter.errors import ConfigError
+from exporter.simulator.certificate import server_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,6 +121,18 @@ def test_authorities_are_certificates(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n8Q~canary\n-----END CERTIFICATE-----\n")
     what = "the file holds no certificate in PEM that can be read; correct the path"
     assert sentences(path) == [f"config.yml:2:20 network.ca_file: {what}"]
+
+
+def test_other_authorities_are_another_network(tmp_path: Path) -> None:
+    """The file of authorities keeps its name and gets another content: the network is not the same any more."""
+    path = tmp_path / "config.yml"
+    path.write_text(f"tenants: [{{tenant_id: {A}, credential: {{kind: azure_cli}}}}]\nnetwork: {{ca_file: ca.pem}}\n")
+    networks = []
+    for _ in ("one", "another"):
+        server_context(tmp_path / "ca.pem")
+        networks.append(load(path, {}).network)
+    assert networks[0] != networks[1]
+    assert networks[1] == load(path, {}).network
 
 
 def test_five_thousand_tenants_load_in_moments(tmp_path: Path) -> None:

@@ -223,8 +223,12 @@ def test_fruitless_pages_are_counted_in_a_row() -> None:
     assert (result.rows, result.duplicate_rows) == (41, 37)
 
 
-def test_same_users_on_two_pages() -> None:
-    """A report that shifts while it is read: users on two pages are counted once."""
+def test_same_users_again() -> None:
+    """A report that shifts while it is read: users on two pages, or twice on one, are counted once."""
+    twice, _ = collected(paged([row(1), row(1), row(2)]))
+    assert complete(twice, 2)
+    assert isinstance(twice, Report)
+    assert (twice.rows, twice.duplicate_rows, twice.incomplete_rows) == (3, 1, 0)
     rows = [row(number) for number in (*range(10), *range(6, 20), *range(20))]
     result, _ = collected(paged(rows, 8))
     assert complete(result, 20)

@@ -1,0 +1,215 @@
+"""The commands that end by themselves, and the ways in which arguments and files are refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter import __version__
+from exporter.simulator import Ending, Fault
+from tests.checks import Exposition, check_promtool, check_secrecy, check_truth
+from tests.process.conftest import Command, write_config
+from tests.process.outside import Process
+from tests.running import DETAILS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.simulator import Simulation
+
+
+def test_version_and_help(command: Command, tmp_path: Path) -> None:
+    """`--version` names the program and its version; `--help` names every command and flag with its default."""
+    with Process(tmp_path, "--version") as process:
+        assert (process.wait(), process.out, process.log) == (0, f"entra-mfa-exporter {__version__}\n", "")
+    ended = command("--help")
+    assert ended.status == 0
+    for word in ("serve", "check", "once", "demo", "--config.file", "--web.listen-address", ":10088", "--total-shards"):
+        assert word in ended.out
+    assert ended.log == ""
+
+
+def test_every_bad_argument_is_told_at_once(command: Command) -> None:
+    """The status is 2; each problem has a line with the flag, what is wrong and what to do; variables are named too."""
+    bad = ["--web.max-requests=0", "--web.listen-address=nowhere", "--log.level=loud", "--shard=3", "--total-shards=2"]
+    ended = command(*bad, ENTRA_EXPORTER_CONFIG_AUTO_RELOAD_INTERVAL="soon")
+    assert ended.status == 2
+    lines = ended.log.splitlines()
+    assert len(lines) == 5
+    assert all(line.startswith("error: ") for line in lines)
+    for flag in ("--web.max-requests", "--web.listen-address", "--log.level", "--shard"):
+        assert any(line.startswith(f"error: {flag}: ") for line in lines)
+    assert any("ENTRA_EXPORTER_CONFIG_AUTO_RELOAD_INTERVAL" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--config.fil=x"], "--config.fil"),
+        (["server"], "there is no command 'server'"),
+        (["demo", "--config.file=x"], "means nothing to demo"),
+        (["--config.file=x", "--poll.interval=1h"], "set poll_interval in the file"),
+        (["--config.file=/nowhere/config.yml"], "/nowhere/config.yml"),
+        ([], "AZURE_TENANT_ID"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_words(command: Command, arguments: list[str], words: str) -> None:
+    """Exit status 2, a sentence, and no traceback."""
+    ended = command(*arguments)
+    assert ended.status == 2
+    assert words in ended.log
+    assert "Traceback" not in ended.log
+    assert ended.out == ""
+
+
+def test_every_problem_of_the_files_is_told_at_once_and_no_secret(command: Command, tmp_path: Path) -> None:
+    """Problems of the configuration and of the web configuration come together, each with its place; exit status 2."""
+    config, web = tmp_path / "config.yml", tmp_path / "web.yml"
+    config.write_text(
+        "defaults:\n"
+        "  poll_intervall: 1h\n"
+        "  credential: {kind: client_secret, client_id: nonsense, client_secret: canary-inline-secret}\n"
+        "tenants:\n"
+        "  - {name: 'a b', tenant_id: 72f988bf-86f1-41af-91ab-2d7cd011db47}\n"
+    )
+    web.write_text("basic_auth_users: {admin: canary-plain-password}\n")
+    ended = command(f"--config.file={config}", f"--web.config.file={web}")
+    assert ended.status == 2
+    errors = [line for line in ended.log.splitlines() if line.startswith("error: ")]
+    assert len(errors) >= 4
+    for words in (f"{config}:2", "poll_interval", f"{config}:3", f"{config}:5", str(web)):
+        assert any(words in line for line in errors), words
+    assert "canary" not in ended.log
+
+
+def test_check_offline_validates_the_files(command: Command, config: Path) -> None:
+    """A good file is 0 and a sentence; a bad one 2 and each problem, as lines or as JSON."""
+    ended = command("check", "--offline", "--format=table", f"--config.file={config}")
+    assert ended.status == 0
+    assert "The configuration is valid: 2 tenants." in ended.out
+    config.write_text(config.read_text().replace("tenants:", "tenant:"))
+    ended = command("check", "--offline", "--format=json", f"--config.file={config}")
+    assert ended.status == 2
+    found = json.loads(ended.out)
+    assert found["ok"] is False
+    assert any("did you mean" in problem and "tenants" in problem for problem in found["problems"])
+
+
+def test_check_prints_the_schema(command: Command) -> None:
+    """`check --schema` needs no file and prints JSON Schema."""
+    ended = command("check", "--schema")
+    assert ended.status == 0
+    assert json.loads(ended.out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_check_asks_every_tenant_once(command: Command, simulation: Simulation, tmp_path: Path) -> None:
+    """Each tenant's token and sources are told of; one that does not answer makes the status 3, in words and reason."""
+    config = write_config(tmp_path, simulation, "contoso", "fabrikam")
+    ended = command("check", "--format=json", f"--config.file={config}")
+    found = json.loads(ended.out)
+    assert (ended.status, found["ok"], found["unanswered"]) == (0, True, [])
+    assert {finding["tenant"] for finding in found["findings"]} == {"contoso", "fabrikam"}
+    config = write_config(tmp_path, simulation, "contoso", "woodgrove", unknown=1)
+    ended = command("check", "--format=table", f"--config.file={config}")
+    assert ended.status == 3
+    assert "woodgrove" in ended.out
+    assert "licence" in ended.out
+    assert "unknown-0" in ended.out
+    check_secrecy(simulation, [ended.out, ended.log])
+
+
+def test_once_writes_the_exposition(command: Command, config: Path, simulation: Simulation) -> None:
+    """Standard output is the report and health of all tenants, well-formed and true; the exit status is 0."""
+    ended = command("once", f"--config.file={config}")
+    assert ended.status == 0
+    exposition = Exposition(ended.out)
+    check_truth(exposition, simulation)
+    check_promtool(exposition)
+    assert {exposition.state("contoso"), exposition.state("fabrikam")} == {"fresh"}
+    assert exposition.all("process_cpu_seconds_total") == []
+    check_secrecy(simulation, [ended.out, ended.log])
+
+
+def test_once_with_a_failing_tenant_is_complete_for_the_others(
+    command: Command, simulation: Simulation, tmp_path: Path
+) -> None:
+    """The exit status is 3; the failing tenant has its health and reason, the others their reports."""
+    config = write_config(tmp_path, simulation, "contoso", "fabrikam", "woodgrove")
+    ended = command("once", f"--config.file={config}")
+    assert ended.status == 3
+    exposition = Exposition(ended.out)
+    check_truth(exposition, simulation)
+    assert exposition.tenants() == {"contoso", "fabrikam", "woodgrove"}
+    assert exposition.value("entra_up", tenant="woodgrove") == 0
+    assert exposition.value("entra_poll_failures_total", tenant="woodgrove", source=DETAILS, reason="unlicensed") == 1
+    assert exposition.state("contoso") == "fresh"
+
+
+def test_once_replaces_a_textfile_whole(command: Command, config: Path, simulation: Simulation, tmp_path: Path) -> None:
+    """The file is replaced, not written into; the collector may read it; nothing else is left beside it."""
+    folder = tmp_path / "textfiles"
+    folder.mkdir()
+    textfile = folder / "entra.prom"
+    textfile.write_text("old\n")
+    textfile.chmod(0o600)
+    with textfile.open() as old:
+        ended = command("once", f"--config.file={config}", f"--textfile={textfile}")
+        assert (ended.status, ended.out) == (0, "")
+        assert old.read() == "old\n", "who has the old file open still reads the old one"
+    assert stat.S_IMODE(textfile.stat().st_mode) == 0o644
+    assert list(folder.iterdir()) == [textfile]
+    check_truth(Exposition(textfile.read_text()), simulation)
+
+
+def test_a_textfile_that_cannot_be_written_is_said(command: Command, config: Path, tmp_path: Path) -> None:
+    """The exit status is 2, with a sentence; there is no traceback."""
+    ended = command("once", f"--config.file={config}", f"--textfile={tmp_path}/nowhere/entra.prom")
+    assert ended.status == 2
+    assert "error: --textfile: cannot be written: No such file or directory" in ended.log
+    assert "Traceback" not in ended.log
+
+
+def test_once_shows_its_progress_on_a_terminal(command: Command, config: Path, tmp_path: Path) -> None:
+    """On a terminal standard error has a line that is written over and over; elsewhere there is none of it."""
+    ours, theirs = pty.openpty()
+    with Process(tmp_path, "once", f"--config.file={config}", stderr=theirs) as process:
+        os.close(theirs)
+        seen = read_terminal(ours)
+        assert process.wait() == 0
+    assert "1 of 2 reports" in seen
+    assert "2 of 2 reports, 0 failed" in seen
+    ended = command("once", f"--config.file={config}")
+    assert ended.status == 0
+    assert "of 2 reports" not in ended.log
+
+
+def read_terminal(ours: int) -> str:
+    """Read until the other side has no process left, which a terminal tells by an error."""
+    seen = b""
+    try:
+        while part := os.read(ours, 65_536):
+            seen += part
+    except OSError:
+        pass
+    os.close(ours)
+    return seen.decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_once_can_be_stopped(config: Path, simulation: Simulation, tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C, or SIGTERM, while Graph is silent: it ends at once, writes nothing and calls nothing a bug."""
+    simulation.faults.add(Fault(endpoint=DETAILS, ending=Ending.HANG, times=None))
+    asked = len(simulation.requests)
+    with Process(tmp_path, "once", f"--config.file={config}", f"--textfile={tmp_path}/entra.prom") as process:
+        while not any(seen.endpoint == DETAILS for seen in list(simulation.requests)[asked:]):
+            assert process.process.poll() is None
+        assert process.end(number) == 0
+        assert "bug" not in process.log
+        assert "Traceback" not in process.log
+        assert not (tmp_path / "entra.prom").exists()
