@@ -5,6 +5,7 @@ PYTHONS = python3.13 python3.12 python3.11 python3
 PYTHON ?=
 VENV = .venv
 ARGS =
+SOAK_SECONDS = 600
 
 PY = $(VENV)/bin/python
 PIP = -m pip --disable-pip-version-check --quiet
@@ -37,16 +38,16 @@ fi; exit 1
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format e2e bench lock sbom dist clean
+.PHONY: help demo test check format e2e e2e-engine soak bench lock sbom dist clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: $(RUNTIME) ## Serve simulated tenants on http://localhost:10088: no Azure account, no configuration
 	@exec $(PY) -m exporter demo $(ARGS)
 
 test: $(DEVELOPMENT) ## Run the quick tests; ARGS goes to pytest
-	@$(PY) -m pytest -n 2 -m "not e2e" $(ARGS)
+	@$(PY) -m pytest -n 2 -m "not e2e and not engine" $(ARGS)
 
 check: $(DEVELOPMENT) ## Formatting, lint, types and the floors of the architecture
 	@$(PY) -m ruff format --check .
@@ -62,12 +63,21 @@ e2e: $(DEVELOPMENT) ## Test against real servers, which it installs (Debian, as 
 	@tests/e2e/install.sh
 	@$(PY) -m pytest -m e2e tests/e2e $(ARGS)
 
-bench: $(DEVELOPMENT) ## Measure against the promised figures; ARGS goes to benchmarks/run.py
-	@$(PY) benchmarks/run.py $(ARGS)
+e2e-engine: $(DEVELOPMENT) ## Build and run the image, render the chart: with a Docker engine and Helm, which it installs
+	@tests/e2e/install_containers.sh
+	@$(PY) -m pytest -m engine tests/e2e $(ARGS)
 
-lock: $(TOOLS)/.installed ## Write both lock files; ARGS=--upgrade takes the newest versions
+soak: $(DEVELOPMENT) ## Random faults and scrapes for SOAK_SECONDS, 600 by default; ARGS=--seed=N repeats a run
+	@$(PY) -m tests.soak.soak --seconds=$(SOAK_SECONDS) $(ARGS)
+
+bench: $(DEVELOPMENT) ## Measure against the promised figures, half an hour; ARGS: --help, --quick, ...
+	@PY=$(PY) benchmarks/install.sh $(ARGS)
+	@$(PY) -m benchmarks $(ARGS)
+
+lock: $(TOOLS)/.installed ## Write all lock files; ARGS=--upgrade takes the newest versions
 	@$(LOCK) pyproject.toml --output-file requirements.lock
 	@$(LOCK) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	@$(LOCK) benchmarks/requirements.in --output-file benchmarks/requirements.txt
 
 # The bill is taken from an environment that holds the locked runtime packages and nothing else, not even pip.
 sbom: $(TOOLS)/.installed ## Write dist/sbom.cdx.json, the CycloneDX bill of the locked runtime packages

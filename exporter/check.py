@@ -86,9 +86,9 @@ def _table(findings: Iterable[Finding]) -> list[str]:
     return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
 
 
-async def ask_tenants(options: Options, settings: Settings) -> Findings:
+async def ask_tenants(options: Options, settings: Settings, clock: Clock | None = None) -> Findings:
     """Ask every tenant for a token and each of its sources for its first page."""
-    assembly, places = Assembly(options, Clock()), asyncio.Semaphore(AT_ONCE)
+    assembly, places = Assembly(options, clock or Clock()), asyncio.Semaphore(AT_ONCE)
     tenants = assembly.owned(settings)
     found = Findings(warnings=list(settings.warnings), tenants=[tenant.name for tenant in tenants])
 

@@ -6,6 +6,7 @@ exception only its type and the places it passed are written: its text may hold 
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import queue
@@ -135,10 +136,27 @@ class BackgroundHandler(logging.Handler):
         super().close()
 
 
+def _standard_error() -> TextIO:
+    """Give standard error without a buffer: the interpreter flushes that of `sys.stderr` at its end, and would wait.
+
+    It would wait for ever for a thread that nobody reads from, which holds the buffer's lock while it writes.
+    """
+    try:
+        unbuffered = io.FileIO(sys.stderr.fileno(), "w", closefd=False)
+    except (OSError, ValueError):  # something stands in for it that is no file
+        return sys.stderr
+    return io.TextIOWrapper(
+        unbuffered,  # as Python itself does for `python -u`
+        encoding=sys.stderr.encoding,
+        errors="backslashreplace",
+        write_through=True,
+    )
+
+
 @contextmanager
 def logging_to(stream: TextIO | None = None, *, level: str = "info", form: str = "logfmt") -> Iterator[None]:
     """Write the log to `stream` (standard error) inside the body; the last lines are written before it ends."""
-    handler = BackgroundHandler(stream or sys.stderr)
+    handler = BackgroundHandler(stream or _standard_error())
     handler.setFormatter(JsonFormatter() if form == "json" else LogfmtFormatter())
     root, ration = logging.getLogger(), Ration()
     before = root.level

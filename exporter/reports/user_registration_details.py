@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from exporter.errors import PollError, Reason
 from exporter.graph.protocol import Collection, Page, Resource
@@ -34,12 +35,15 @@ FRUITLESS_PAGES = 10
 #: A field that is missing from every row of a report of this size was renamed: it must not look like nobody has it.
 MIN_ROWS_TO_MISS_A_FIELD = 10
 
-#: What is counted of a row: two users of one kind are counted alike.
+#: What is counted of a row.
 Kind: TypeAlias = tuple[Any, ...]
 
 
-class Row(msgspec.Struct, rename="camel", gc=False):
-    """One user, with the fields that are counted. Missing and null are both None. No names are asked for."""
+class Row(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """One user, with the fields that are counted. Missing and null are both None. No names are asked for.
+
+    Without its id and its time it stands for all users of its kind: two that are equal are counted alike.
+    """
 
     id: str | None = None
     user_type: str | None = None
@@ -87,13 +91,13 @@ def decode_page(body: bytes) -> Page[Row]:
 
 
 def _mended(raw: Any) -> Row:
-    row = Row()
+    found: dict[str, Any] = {}
     for name, field in FIELDS.items():
         try:
-            setattr(row, name, msgspec.convert(raw[field.encode_name], field.type))
+            found[name] = msgspec.convert(raw[field.encode_name], field.type)
         except (msgspec.ValidationError, KeyError, TypeError, IndexError):
             continue
-    return row
+    return Row(**found)
 
 
 def _seconds(stamp: str | None) -> float:
@@ -111,7 +115,7 @@ class Reading:
     def __init__(self, splits: tuple[str, ...]) -> None:
         self.pages = 0
         self._tally = Tally(splits)
-        self._kinds: Counter[Kind] = Counter()
+        self._kinds: Counter[Row] = Counter()
         self._seen: set[int] = set()
         self._rows = self._duplicates = self._incomplete = self._fruitless = 0
         self._told = [False] * len(TOLD)
@@ -123,8 +127,11 @@ class Reading:
         new = self._new(page.rows)
         self._rows += len(page.rows)
         self._duplicates += len(page.rows) - len(new)
-        self._kinds.update(map(_kind, new))
         self._newest = max([self._newest, *map(_seconds, {row.last_updated_date_time for row in new})])
+        for row in new:  # half as long as making a tuple of the rest of each
+            force_setattr(row, "id", None)
+            force_setattr(row, "last_updated_date_time", None)
+        self._kinds.update(new)
         if len(self._kinds) > KINDS:
             self._settle()
         self._fruitless = 0 if new else self._fruitless + 1
@@ -134,10 +141,13 @@ class Reading:
     def _new(self, rows: list[Row]) -> list[Row]:
         """Give the rows whose users are met for the first time: as a rule all, which is told at a glance."""
         ids = [row.id for row in rows]
-        hashes = set(map(hash, ids))
-        if all(ids) and len(hashes) == len(ids) and self._seen.isdisjoint(hashes):
-            self._seen |= hashes
-            return rows
+        hashes = list(map(hash, ids))
+        if all(ids) and self._seen.isdisjoint(hashes):
+            before = len(self._seen)
+            self._seen.update(hashes)
+            if len(self._seen) == before + len(rows):
+                return rows
+            self._seen.difference_update(hashes)
         new = [row for row in rows if self._is_new(row)]
         self._incomplete += sum(not row.id and None not in _kind(row) for row in new)
         return new
@@ -154,7 +164,8 @@ class Reading:
         return len(self._seen) > before
 
     def _settle(self) -> None:
-        for kind, users in self._kinds.items():
+        for row, users in self._kinds.items():
+            kind = _kind(row)
             user_type, is_admin, default_method, methods, *flags = kind
             self._incomplete += users * (None in kind)
             self._told = [known or value is not None for known, value in zip(self._told, kind[3:], strict=True)]
