@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the end-to-end tests talk to: Prometheus with promtool, and a browser. Where it cannot, it says so
-# loudly; the tests that need them are then skipped, unless CI is set: then that is a failure.
+# Installs what the end-to-end tests talk to: Prometheus with promtool, node_exporter, a browser, and what they do harm
+# with: iptables and faketime. Where it cannot, it says so loudly; the tests that need them are then skipped, unless CI
+# is set: then that is a failure.
 set -euo pipefail
 
 missing=()
-for command in prometheus promtool chromium; do
+packages=(prometheus prometheus-node-exporter chromium iptables faketime)
+for command in prometheus promtool prometheus-node-exporter chromium iptables faketime; do
   command -v "$command" >/dev/null || missing+=("$command")
 done
 [ "${#missing[@]}" -gt 0 ] || exit 0
@@ -20,7 +22,7 @@ give_up() {
 }
 
 [ -e /etc/debian_version ] || give_up "Only Debian's packages are known here; install them by hand."
-[ "$(id -u)" -eq 0 ] || give_up "Run this as root, or: sudo apt-get install prometheus chromium"
+[ "$(id -u)" -eq 0 ] || give_up "Run this as root, or: sudo apt-get install ${packages[*]}"
 
 # The tests start their own servers: what comes with the package must not begin to run on this machine.
 policy=/usr/sbin/policy-rc.d
@@ -32,6 +34,6 @@ fi
 
 echo "Installing ${missing[*]} ..."
 install_packages() {
-  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -qq prometheus chromium >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -qq "${packages[@]}" >/dev/null
 }
 install_packages 2>/dev/null || { apt-get update -qq && install_packages; } || give_up "apt-get failed."
