@@ -1,0 +1,87 @@
+"""A process that is Entra and Graph: the simulator, with tenants of so many users each.
+
+    python -m benchmarks.graph TENANTS USERS [unlimited]
+
+It says where it is, and stands under the same addresses until it is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.processes import obey, say
+from exporter.clock import Clock
+from exporter.config.secret import Secret
+from exporter.config.settings import ClientSecret, CloudAddresses, Network, Settings, Tenant
+from exporter.simulator import UNLIMITED, GeneratedPopulation, Limits, SimulatedApp, SimulatedTenant, Simulation
+
+CLIENT_ID, SECRET = "c11e0000-0000-4000-8000-000000000001", "a-secret-of-the-benchmarks"
+POPULATIONS = 20
+
+
+def tenant_id(number: int) -> str:
+    """Return the id of a simulated tenant."""
+    return f"7e4a0000-0000-4000-8000-{number:012x}"
+
+
+def tenants(number: int, users: int) -> list[SimulatedTenant]:
+    """Make tenants; many of them share a population, which is the same to the exporter."""
+    populations = [GeneratedPopulation(seed=one, users=users, maturity=0.6) for one in range(min(number, POPULATIONS))]
+    apps = [SimulatedApp(client_id=CLIENT_ID, secret=SECRET)]
+    return [
+        SimulatedTenant(
+            name=f"tenant-{one:04d}",
+            tenant_id=tenant_id(one),
+            apps=apps,
+            population=populations[one % len(populations)],
+        )
+        for one in range(number)
+    ]
+
+
+async def simulate(number: int, users: int, limits: Limits) -> None:
+    """Answer; whatever it is told, it says how many users its first tenant has now, and what the client did wrong."""
+    simulated = tenants(number, users)
+
+    async def act(*_: Any) -> dict[str, Any]:
+        rows = simulated[0].population.rows(simulated[0].population.generation(simulation.now()))
+        return {"users": len(rows), "breaches": simulation.breaches}
+
+    async with Simulation(simulated, clock=Clock(), limits=limits) as simulation:
+        say({"url": simulation.url, "ca_file": str(simulation.ca_file)})
+        await obey(act)
+
+
+def configured(
+    where: dict[str, str], number: int, *, interval: float = 3600.0, splits: tuple[str, ...] = ()
+) -> Settings:
+    """Return the exporter's configuration for the first `number` tenants."""
+    cloud = CloudAddresses(where["url"], where["url"])
+    return Settings(
+        tenants=tuple(
+            Tenant(
+                name=f"tenant-{one:04d}",
+                tenant_id=tenant_id(one),
+                cloud=cloud,
+                sources=("userRegistrationDetails",),
+                poll_interval=interval,
+                poll_timeout=interval * 0.75,
+                max_staleness=interval * 3,
+                splits=splits,
+                credential=ClientSecret(CLIENT_ID, Secret(SECRET)),
+            )
+            for one in range(number)
+        ),
+        network=Network(ca_file=Path(where["ca_file"])),
+        warnings=(),
+        watched_files=(),
+        watched_patterns=(),
+        digest="",
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(simulate(int(sys.argv[1]), int(sys.argv[2]), UNLIMITED if "unlimited" in sys.argv else Limits()))

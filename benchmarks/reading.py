@@ -1,0 +1,105 @@
+"""A process that reads a report: as the exporter does, or barely.
+
+    python -m benchmarks.reading exporter|bare WHERE_AS_JSON
+
+Told `read`, it reads the first tenant's report once and says what that took. What is imported and opened at the first
+use is imported and opened before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import ssl
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import msgspec
+
+from benchmarks.graph import CLIENT_ID, SECRET, configured, tenant_id
+from benchmarks.processes import forget_peak, memory_bytes, obey, say
+from exporter.assembly import Assembly, Options
+from exporter.clock import Clock
+from exporter.graph.limits import RequestLimits
+from exporter.graph.protocol import Collection
+from exporter.metrics.exposition import Format
+from exporter.reports.user_registration_details import RESOURCE, SELECTED, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from exporter.config.settings import Settings
+
+RAISED = RequestLimits(per_tenant=1_000_000, over_all_tenants=1_000_000)
+
+
+async def read_as_exporter(where: dict[str, str]) -> None:
+    """Poll with all splits, from the request for a token to the snapshot."""
+    settings = configured(where, 2, splits=("user_type", "is_admin"))
+
+    def load() -> Settings:
+        return settings
+
+    assembly = Assembly(Options(load=load, limits=RAISED), Clock())
+    async with assembly.connected(settings.network):
+
+        async def read(tenant: int) -> None:
+            error = await assembly.poller(settings.tenants[tenant], RESOURCE.name, 0).poll()
+            if error is not None:
+                raise SystemExit(f"the poll failed: {error.sentence}")
+
+        def requests() -> int:
+            counted = f'graph_requests_total{{code="200",endpoint="{RESOURCE.name}"}} '
+            return int(float(assembly.own.render(Format.TEXT).decode().partition(counted)[2].split("\n")[0] or 0))
+
+        await _measured(read, requests)
+
+
+async def read_barely(where: dict[str, str]) -> None:
+    """Ask for a token and read each page into typed rows; do nothing with them."""
+    decoder = msgspec.json.Decoder(Collection[Row])
+    context = ssl.create_default_context(cafile=where["ca_file"])
+    pages = 0
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+
+        async def read(tenant: int) -> None:
+            nonlocal pages
+            form = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": SECRET}
+            form["scope"] = f"{where['url']}/.default"
+            async with session.post(f"{where['url']}/{tenant_id(tenant)}/oauth2/v2.0/token", data=form) as answer:
+                headers = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
+            url: str | None = f"{where['url']}{RESOURCE.path}?{SELECTED}"
+            while url is not None:
+                async with session.get(url, headers=headers) as answer:
+                    url = decoder.decode(await answer.read()).next_link
+                pages += 1
+
+        await _measured(read, lambda: pages)
+
+
+async def _measured(read: Callable[[int], Awaitable[None]], requests: Callable[[], int]) -> None:
+    await read(1)
+
+    async def act(*_: Any) -> dict[str, float]:
+        gc.collect()
+        forget_peak(os.getpid())
+        idle, before = memory_bytes(os.getpid()), requests()
+        began, cpu = time.perf_counter(), time.process_time()
+        await read(0)
+        return {
+            "cpu": time.process_time() - cpu,
+            "seconds": time.perf_counter() - began,
+            "memory": memory_bytes(os.getpid(), "VmHWM") - idle,
+            "requests": requests() - before,
+        }
+
+    say("ready")
+    await obey(act)
+
+
+if __name__ == "__main__":
+    asyncio.run((read_as_exporter if sys.argv[1] == "exporter" else read_barely)(json.loads(sys.argv[2])))
