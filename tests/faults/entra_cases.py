@@ -92,15 +92,15 @@ ENTRA = [
     retry_after("abc", "abc", "429, `Retry-After: abc`"),
     retry_after("negative", "-5", "429, `Retry-After: -5`"),
     *(
-        Case(f"entra-{status}-{name}", f"{status} as {name}", entra(status, body), UNAVAILABLE)
-        for status, name, body in [
-            (500, "json", JSON),
-            (500, "html", HTML),
-            (500, "empty", b""),
-            (502, "html", HTML),
-            (503, "json", JSON),
-            (503, "empty", b""),
-            (504, "html", HTML),
+        Case(f"entra-{status}-{name}", f"{status} {how}", entra(status, body), UNAVAILABLE)
+        for status, name, how, body in [
+            (500, "json", "as JSON", JSON),
+            (500, "html", "as HTML", HTML),
+            (500, "empty", "without a body", b""),
+            (502, "html", "as HTML", HTML),
+            (503, "json", "as JSON", JSON),
+            (503, "empty", "without a body", b""),
+            (504, "html", "as HTML", HTML),
         ]
     ),
     Case("entra-503-once", "503 once", entra(503, JSON, times=1), requests=5),
