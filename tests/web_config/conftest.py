@@ -29,6 +29,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 METRICS = "canary_metric 1\n"
+SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 LOCAL = (x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
 
 
@@ -57,6 +68,7 @@ class Authority:
         constraint = x509.BasicConstraints(ca=True, path_length=None)
         issuer = above or self
         builder = issuer._builder(self.name, self.key).add_extension(constraint, critical=True)
+        builder = builder.add_extension(SIGNS_CERTIFICATES, critical=True)
         self.certificate = builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def _builder(self, name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
@@ -66,6 +78,9 @@ class Authority:
             builder.serial_number(x509.random_serial_number())
             .not_valid_before(now)
             .not_valid_after(now + timedelta(days=1))
+            # Without these two, Python 3.13 trusts nothing.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
         )
 
     def issue(self, *names: x509.GeneralName, client: bool = False, weak: bool = False) -> Issued:
