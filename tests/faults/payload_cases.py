@@ -173,7 +173,7 @@ def shown(name: str, value: float, **labels: str) -> Callable[[Exposition], bool
 
 def all_zero(exposition: Exposition) -> bool:
     found = exposition.all("entra_strength_users", tenant="victim")
-    return len(found) > 10 and exposition.total("entra_users", tenant="victim") == 0
+    return len(found) >= 10 and exposition.total("entra_users", tenant="victim") == 0
 
 
 async def nothing(scene: Scene) -> None:
