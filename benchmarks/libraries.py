@@ -15,7 +15,7 @@ import msgspec
 from benchmarks.figures import Figure, Scale, in_turns, median
 from benchmarks.models import READERS
 from benchmarks.processes import ROOT, child, environment
-from exporter.reports.user_registration_details import FIELDS
+from exporter.reports.rows import FIELDS
 from exporter.simulator import GeneratedPopulation
 
 if TYPE_CHECKING:

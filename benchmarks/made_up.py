@@ -12,7 +12,8 @@ from exporter.metrics.exposition import render
 from exporter.metrics.family import Sample, sample
 from exporter.polling.health import TENANT_INFO, Health
 from exporter.polling.snapshot import Snapshot, SnapshotStore
-from exporter.reports.user_registration_details import Reading, decode_page
+from exporter.reports.rows import decode_page
+from exporter.reports.user_registration_details import Reading
 from exporter.simulator import GeneratedPopulation
 
 if TYPE_CHECKING:

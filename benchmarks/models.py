@@ -103,7 +103,8 @@ def _msgraph_patched() -> Callable[[bytes], int]:
 
 
 def _exporter() -> Callable[[bytes], int]:
-    from exporter.reports.user_registration_details import Reading, decode_page
+    from exporter.reports.rows import decode_page
+    from exporter.reports.user_registration_details import Reading
 
     reading = Reading(("user_type", "is_admin"))
 

@@ -27,7 +27,8 @@ from exporter.clock import Clock
 from exporter.graph.limits import RequestLimits
 from exporter.graph.protocol import Collection
 from exporter.metrics.exposition import Format
-from exporter.reports.user_registration_details import RESOURCE, SELECTED, Row
+from exporter.reports.rows import Row
+from exporter.reports.user_registration_details import RESOURCE, SELECTED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,19 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 from http import HTTPStatus
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
-from msgspec.structs import force_setattr
 
 from exporter.errors import PollError, Reason
-from exporter.graph.protocol import Collection, Page, Resource
+from exporter.graph.protocol import Page, Resource
 from exporter.reports.report import Graph, Report
+from exporter.reports.rows import FIELDS, Row, decode_page, forget_users, kind
 from exporter.reports.tally import STATUSES, Tally
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 RESOURCE = Resource(
     name="userRegistrationDetails",
@@ -35,69 +30,10 @@ FRUITLESS_PAGES = 10
 #: A field that is missing from every row of a report of this size was renamed: it must not look like nobody has it.
 MIN_ROWS_TO_MISS_A_FIELD = 10
 
-#: What is counted of a row.
-Kind: TypeAlias = tuple[Any, ...]
-
-
-class Row(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """One user, with the fields that are counted. Missing and null are both None. No names are asked for.
-
-    Without its id and its time it stands for all users of its kind: two that are equal are counted alike.
-    """
-
-    id: str | None = None
-    user_type: str | None = None
-    is_admin: bool | None = None
-    is_sspr_registered: bool | None = None
-    is_sspr_enabled: bool | None = None
-    is_sspr_capable: bool | None = None
-    is_mfa_registered: bool | None = None
-    is_mfa_capable: bool | None = None
-    is_passwordless_capable: bool | None = None
-    methods_registered: tuple[str, ...] | None = None
-    user_preferred_method_for_secondary_authentication: str | None = None
-    last_updated_date_time: str | None = None
-
-
-FIELDS = {field.name: field for field in msgspec.structs.fields(Row)}
-_kind: Callable[[Row], Kind] = attrgetter(
-    "user_type",
-    "is_admin",
-    "user_preferred_method_for_secondary_authentication",
-    "methods_registered",
-    "is_sspr_registered",
-    "is_sspr_enabled",
-    "is_sspr_capable",
-    "is_mfa_registered",
-    "is_mfa_capable",
-    "is_passwordless_capable",
-)
 #: What the last fields of a kind tell, in our words.
 TOLD = ("methods", *STATUSES)
 SELECTED = f"$select={','.join(field.encode_name for field in FIELDS.values())}&$top=999"
 PLAIN = ""
-_strict = msgspec.json.Decoder(Collection[Row])
-_lax = msgspec.json.Decoder(Collection[Any])
-
-
-def decode_page(body: bytes) -> Page[Row]:
-    """Decode a page; in a page with a mistyped field, that field of that row is None. Raises msgspec.DecodeError."""
-    try:
-        collection = _strict.decode(body)
-    except msgspec.ValidationError:
-        loose = _lax.decode(body)
-        return Page([_mended(row) for row in loose.value], loose.next_link)
-    return Page(collection.value, collection.next_link)
-
-
-def _mended(raw: Any) -> Row:
-    found: dict[str, Any] = {}
-    for name, field in FIELDS.items():
-        try:
-            found[name] = msgspec.convert(raw[field.encode_name], field.type)
-        except (msgspec.ValidationError, KeyError, TypeError, IndexError):
-            continue
-    return Row(**found)
 
 
 def _seconds(stamp: str | None) -> float:
@@ -128,9 +64,7 @@ class Reading:
         self._rows += len(page.rows)
         self._duplicates += len(page.rows) - len(new)
         self._newest = max([self._newest, *map(_seconds, {row.last_updated_date_time for row in new})])
-        for row in new:  # half as long as making a tuple of the rest of each
-            force_setattr(row, "id", None)
-            force_setattr(row, "last_updated_date_time", None)
+        forget_users(new)
         self._kinds.update(new)
         if len(self._kinds) > KINDS:
             self._settle()
@@ -149,7 +83,7 @@ class Reading:
                 return rows
             self._seen.difference_update(hashes)
         new = [row for row in rows if self._is_new(row)]
-        self._incomplete += sum(not row.id and None not in _kind(row) for row in new)
+        self._incomplete += sum(not row.id and None not in kind(row) for row in new)
         return new
 
     def _is_new(self, row: Row) -> bool:
@@ -165,10 +99,10 @@ class Reading:
 
     def _settle(self) -> None:
         for row, users in self._kinds.items():
-            kind = _kind(row)
-            user_type, is_admin, default_method, methods, *flags = kind
-            self._incomplete += users * (None in kind)
-            self._told = [known or value is not None for known, value in zip(self._told, kind[3:], strict=True)]
+            told = kind(row)
+            user_type, is_admin, default_method, methods, *flags = told
+            self._incomplete += users * (None in told)
+            self._told = [known or value is not None for known, value in zip(self._told, told[3:], strict=True)]
             self._tally.add(
                 users,
                 user_type=user_type,

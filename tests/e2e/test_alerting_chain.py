@@ -1,0 +1,189 @@
+"""From Microsoft's answer to the message: simulator, exporter, Prometheus, rule, Alertmanager, webhook, all real.
+
+Every time in the rules and in Alertmanager's configuration is shortened by machine (see alerting.py); the rules,
+routes, inhibitions and templates are the shipped ones.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporter.clock import Clock
+from exporter.simulator import UNLIMITED, FixedPopulation, SimulatedApp, SimulatedTenant, Simulation
+from tests.e2e import alerting, servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.e2e.servers import Prometheus
+
+pytestmark = pytest.mark.engine
+CLIENT_ID = "bbbbbbbb-0000-4000-8000-000000000001"
+TENANTS = {name: f"aaaaaaaa-0000-4000-8000-{number:012x}" for number, name in enumerate(["contoso", "fabrikam"], 1)}
+USERS = 200
+CONFIG = """
+defaults:
+  cloud: {{graph: '{url}', authority: '{url}'}}
+  poll_interval: 2s
+  max_staleness: 1h
+  credential: {{kind: client_secret, client_id: {client}, client_secret_file: secret}}
+network: {{ca_file: '{ca_file}'}}
+tenants:
+  - {{name: contoso, tenant_id: {contoso}}}
+  - {{name: fabrikam, tenant_id: {fabrikam}}}
+"""
+
+
+def people(capable: int) -> list[dict[str, Any]]:
+    """Give the rows of a report of USERS people of whom so many can do MFA, with a passkey each."""
+    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
+    return [
+        {
+            "id": f"canary-id-{number}",
+            "userType": "member",
+            "isAdmin": number == 0,
+            "isSsprRegistered": True,
+            "isSsprEnabled": True,
+            "isSsprCapable": True,
+            "isMfaRegistered": number < capable,
+            "isMfaCapable": number < capable,
+            "isPasswordlessCapable": number < capable,
+            "methodsRegistered": ["fido2SecurityKey"] if number < capable else ["email"],
+            "userPreferredMethodForSecondaryAuthentication": "none",
+            "lastUpdatedDateTime": moment,
+        }
+        for number in range(USERS)
+    ]
+
+
+@dataclass
+class Chain:
+    """The running chain, and where to touch it."""
+
+    simulation: Simulation
+    told: alerting.Told
+    prometheus: Prometheus
+    exporter: ExitStack
+
+    def report(self, tenant: str, capable: int) -> None:
+        """Let Microsoft report so many people who can do MFA from now on."""
+        population = self.simulation.tenants[TENANTS[tenant]].population
+        assert isinstance(population, FixedPopulation)
+        population.replace(people(capable))
+
+    def withdraw_permission(self, tenant: str) -> None:
+        """Take the application's permissions back, and the tokens that still hold them."""
+        self.simulation.tenants[TENANTS[tenant]].consented = {CLIENT_ID: frozenset()}
+        self.simulation.tokens.revoke(TENANTS[tenant])
+
+    def firing(self) -> set[tuple[str, str | None]]:
+        """Give the alerts that fire in Prometheus now, with their tenants."""
+        answer = self.prometheus.query('ALERTS{alertstate="firing"}')
+        return {(labels["alertname"], labels.get("tenant")) for labels, _ in answer}
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[Chain]:
+    """The chain with two tenants, in which all is well and nothing fires."""
+    app = SimulatedApp(client_id=CLIENT_ID, secret="canary-secret")
+    tenants = [
+        SimulatedTenant(name=name, tenant_id=tenant_id, apps=[app], population=FixedPopulation(people(190)))
+        for name, tenant_id in TENANTS.items()
+    ]
+    with ExitStack() as stack:
+        simulation = stack.enter_context(alerting.in_thread(Simulation(tenants, clock=Clock(), limits=UNLIMITED)))
+        (tmp_path / "secret").write_text("canary-secret")
+        config = CONFIG.format(url=simulation.url, ca_file=simulation.ca_file, client=CLIENT_ID, **TENANTS)
+        (tmp_path / "exporter.yml").write_text(config)
+        exporter = stack.enter_context(ExitStack())
+        address = exporter.enter_context(
+            servers.exporter(tmp_path / "exporter.log", f"--config.file={tmp_path / 'exporter.yml'}")
+        )
+        told = stack.enter_context(alerting.in_thread(alerting.Told()))
+        alertmanager = stack.enter_context(alerting.alertmanager(tmp_path, told))
+        prometheus = stack.enter_context(alerting.prometheus(tmp_path, address, alertmanager))
+        trusted = "count(tenant_source:entra_report_state:trusted) == 2"
+        servers.eventually("two reports that are judged", lambda: prometheus.query(trusted))
+        running = Chain(simulation, told, prometheus, exporter)
+        assert running.firing() == set()
+        yield running
+        assert "canary" not in str(told.messages)
+
+
+def test_coverage_that_falls(chain: Chain) -> None:
+    """A coverage below the threshold reaches chat and the tenant's own webhook with numbers, and so does its end."""
+    chain.report("contoso", 100)
+    _, alert = chain.told.waited_for("firing", alertname="EntraCoverageLow", tenant="contoso")
+    assert alert["labels"] == {
+        "alertname": "EntraCoverageLow",
+        "tenant": "contoso",
+        "source": "userRegistrationDetails",
+        "status": "mfaCapable",
+        "severity": "warning",
+        "topic": "coverage",
+    }
+    assert alert["annotations"] == {
+        "summary": "contoso: only 50% of the users can do MFA",
+        "description": "50% of the 200 users in userRegistrationDetails are mfaCapable; the threshold is 80%.",
+        "runbook_url": "docs/runbooks.md#entracoveragelow",
+    }
+    everybody = {"contoso-webhook", "identity-slack", "slack-identity-slack"}
+    servers.eventually("all who should know", lambda: everybody <= {name for name, _ in chain.told.messages})
+    assert {name for name, _ in chain.told.messages} == everybody
+    (slack,) = next(message for name, message in chain.told.messages if name == "slack-identity-slack")["attachments"]
+    assert slack["title"] == "FIRING warning: contoso: only 50% of the users can do MFA"
+    assert "the threshold is 80%." in slack["text"]
+    assert slack["color"] == "warning"
+
+    chain.report("contoso", 180)
+    chain.told.waited_for("resolved", alertname="EntraCoverageLow", tenant="contoso")
+    assert chain.firing() == set()
+
+
+def test_permission_that_is_withdrawn(chain: Chain) -> None:
+    """A tenant whose permission is gone is told of as that, once, and no word is said about its coverage."""
+    chain.withdraw_permission("fabrikam")
+    receiver, alert = chain.told.waited_for("firing", alertname="EntraAccessLost")
+    assert receiver == "operations-urgent"
+    assert alert["labels"] == {
+        "alertname": "EntraAccessLost",
+        "tenant": "fabrikam",
+        "source": "userRegistrationDetails",
+        "reason": "forbidden",
+        "severity": "critical",
+        "topic": "polling",
+    }
+    assert alert["annotations"]["summary"] == "fabrikam: Microsoft refuses the report: forbidden"
+    assert alert["annotations"]["description"].endswith("the application permission or its admin consent is gone.")
+    servers.eventually("failing polls, which are inhibited", lambda: ("EntraPollFailing", "fabrikam") in chain.firing())
+    assert chain.told.alerts(topic="coverage") == []
+    assert chain.told.alerts(tenant="contoso") == []
+    assert not chain.prometheus.query('max_over_time(ALERTS{topic="coverage"}[5m])')
+
+
+def test_exporter_that_dies(chain: Chain) -> None:
+    """A dead exporter is told of as that; a coverage alert that fired is neither repeated nor called resolved."""
+    chain.report("contoso", 100)
+    chain.told.waited_for("firing", alertname="EntraCoverageLow", tenant="contoso")
+    servers.eventually("every receiver knows", lambda: len(chain.told.alerts(topic="coverage")) == 2)
+
+    chain.exporter.close()
+    receiver, alert = chain.told.waited_for("firing", alertname="EntraExporterDown")
+    assert receiver == "operations-urgent"
+    assert (alert["labels"]["job"], alert["labels"]["severity"]) == ("entra-mfa", "critical")
+    assert "It polled 2 tenants" in alert["annotations"]["description"]
+    servers.eventually("nothing but the exporter", lambda: not chain.prometheus.query('ALERTS{topic="coverage"}'))
+    assert chain.firing() == {
+        ("EntraExporterDown", None),
+        ("EntraTenantUnwatched", "contoso"),
+        ("EntraTenantUnwatched", "fabrikam"),
+    }
+    assert [one["status"] for _, one in chain.told.alerts(topic="coverage")] == ["firing", "firing"]
+    assert chain.told.alerts(topic="polling") == []
+    assert chain.told.alerts(alertname="EntraTenantUnwatched") == []

@@ -1,0 +1,125 @@
+"""The shipped rules and routes, tried by Prometheus's and Alertmanager's own tools."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.e2e.servers import promtool, require
+from tests.shipped_alerts import ALERTMANAGER, DEPLOY, RULE_FILES, RULE_TESTS, TEMPLATES, THRESHOLDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.engine
+MESSAGE: dict[str, Any] = {
+    "receiver": "identity-urgent",
+    "status": "firing",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "EntraAdminsNotMfaCapable", "severity": "critical", "tenant": name},
+            "annotations": {
+                "summary": f"{name}: administrators who cannot do MFA: 2",
+                "description": "2 of 100 administrators <are> not mfaCapable.",
+                "runbook_url": "https://git.example.com/docs/runbooks.md#entraadminsnotmfacapable",
+            },
+            "startsAt": "2026-08-01T10:00:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+        }
+        for name in ("contoso", "fabrikam")
+    ],
+    "commonLabels": {"alertname": "EntraAdminsNotMfaCapable", "severity": "critical"},
+    "commonAnnotations": {"runbook_url": "https://git.example.com/docs/runbooks.md#entraadminsnotmfacapable"},
+    "externalURL": "http://alertmanager.example.com",
+}
+
+
+def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run amtool."""
+    return subprocess.run([require("amtool"), *arguments], check=False, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.name)
+def test_rules(path: Path) -> None:
+    """Every alert fires when it should, with the text it should have, and keeps silent otherwise."""
+    tested = promtool("test", "rules", str(path))
+    assert tested.returncode == 0, tested.stdout.decode()
+
+
+def test_prometheus_takes_the_example(tmp_path: Path) -> None:
+    """The example configuration is valid, with the rules and thresholds beside it."""
+    (tmp_path / "rules").mkdir()
+    for path in RULE_FILES:
+        (tmp_path / "rules" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "thresholds.yml").write_bytes(THRESHOLDS.read_bytes())
+    (tmp_path / "prometheus.yml").write_bytes((DEPLOY / "prometheus" / "prometheus.example.yml").read_bytes())
+    checked = promtool("check", "config", str(tmp_path / "prometheus.yml"))
+    assert checked.returncode == 0, checked.stdout.decode()
+
+
+def test_alertmanager_takes_the_configuration() -> None:
+    """`amtool check-config` finds nothing wrong with the configuration and its templates."""
+    checked = amtool("check-config", str(ALERTMANAGER))
+    assert checked.returncode == 0, checked.stderr
+    assert "1 templates" in checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("labels", "receivers"),
+    [
+        ("alertname=EntraAdminsNotMfaCapable severity=critical topic=coverage tenant=fabrikam", "identity-urgent"),
+        ("alertname=EntraCoverageLow severity=warning topic=coverage tenant=fabrikam", "identity-slack"),
+        ("alertname=EntraCoverageLow severity=warning topic=coverage tenant=contoso", "contoso-webhook,identity-slack"),
+        ("alertname=EntraUsersWithPhoneOnly severity=info topic=coverage tenant=fabrikam", "identity-mail"),
+        ("alertname=EntraAccessLost severity=critical topic=polling tenant=fabrikam", "operations-urgent"),
+        ("alertname=EntraReportStale severity=warning topic=polling tenant=fabrikam", "operations-slack"),
+        ("alertname=EntraExporterDown severity=critical topic=exporter", "operations-urgent"),
+        ("alertname=EntraTenantUnwatched severity=info topic=exporter tenant=contoso", "nobody"),
+    ],
+)
+def test_routes(labels: str, receivers: str) -> None:
+    """Each kind of alert reaches those who can do something about it, and a customer gets a copy of the own ones."""
+    tested = amtool(
+        "config", "routes", "test", f"--config.file={ALERTMANAGER}", f"--verify.receivers={receivers}", *labels.split()
+    )
+    assert tested.returncode == 0, tested.stdout
+
+
+def rendered(template: str, message: dict[str, Any], folder: Path) -> str:
+    """Give what a template makes of a message."""
+    (folder / "message.json").write_text(json.dumps(message))
+    done = amtool(
+        "template",
+        "render",
+        f"--template.glob={TEMPLATES}",
+        f"--template.data={folder / 'message.json'}",
+        f'--template.text={{{{ template "entra_mfa.{template}" . }}}}',
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_texts(tmp_path: Path) -> None:
+    """Title, chat and mail tell which alert, how bad, of whom, what to do; several alerts are one message."""
+    assert rendered("title", MESSAGE, tmp_path) == "FIRING critical: EntraAdminsNotMfaCapable, 2 times"
+    for template in ("slack.text", "text", "email.html"):
+        text = rendered(template, MESSAGE, tmp_path)
+        for tenant in ("contoso", "fabrikam"):
+            assert text.count(f"{tenant}: administrators who cannot do MFA: 2") == 1
+        assert text.count("https://git.example.com/docs/runbooks.md#entraadminsnotmfacapable") == 2
+    assert rendered("slack.color", MESSAGE, tmp_path) == "danger"
+    assert rendered("link", MESSAGE, tmp_path) == MESSAGE["commonAnnotations"]["runbook_url"]
+
+
+def test_texts_of_an_end(tmp_path: Path) -> None:
+    """An alert that is over says so."""
+    alert = {**MESSAGE["alerts"][0], "status": "resolved", "endsAt": "2026-08-01T11:00:00Z"}
+    message = {**MESSAGE, "status": "resolved", "alerts": [alert], "commonAnnotations": {}}
+    assert rendered("title", message, tmp_path) == ("RESOLVED critical: contoso: administrators who cannot do MFA: 2")
+    assert rendered("text", message, tmp_path).startswith("RESOLVED: contoso: ")
+    assert rendered("slack.color", message, tmp_path) == "good"
+    assert rendered("link", message, tmp_path) == "http://alertmanager.example.com/#/alerts?receiver=identity-urgent"
