@@ -114,6 +114,8 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
         assert running.firing() == set()
         yield running
         assert "canary" not in str(told.messages)
+        evaluated = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
+        assert [(rule["name"], rule["lastError"]) for rule in evaluated if rule["health"] != "ok"] == []
 
 
 def test_coverage_that_falls(chain: Chain) -> None:
