@@ -34,7 +34,7 @@ async def poll_once(options: Options, settings: Settings, progress: TextIO | Non
         pollers = list(fleet.pollers())
         failed = await _poll_all(pollers, progress)
         fleet.stop()
-    return b"".join(assembly.store.joined(Format.TEXT)), failed
+    return b"".join(await assembly.store.joined(Format.TEXT)), failed
 
 
 async def _poll_all(pollers: list[tuple[str, Poller]], progress: TextIO | None) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import gc
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ def asker(
     return ask
 
 
+@functools.cache
 def _request_class() -> type[TokenRequest]:
     from exporter.identity.credentials import TokenRequest  # noqa: PLC0415 - the reason why this module is here
 
+    gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     return TokenRequest

@@ -148,7 +148,7 @@ class Poller:
             log.info("polls succeed again", extra=self._who())
         elif self._health.state is State.PENDING:
             log.info("first report", extra=fields(**self._who()["fields"], users=report.users))
-        self._health.succeeded(report, self._clock.time())
+        self._health.succeeded(report.in_short(), self._clock.time())
         self._report_lines, self._shown_source = lines, self._choice.in_use.name
         self._shown_at = self._clock.monotonic()
         self._expire_later()

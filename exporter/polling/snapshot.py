@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from exporter.metrics.exposition import Format, header
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from exporter.metrics.family import Family
     from exporter.polling.health import State
@@ -63,22 +64,22 @@ class Joined:
 
 #: A snapshot's lines as a row: one column for each family of the store, empty where it has none.
 _Row = tuple[bytes, ...]
+#: A way to put the rows of a group together into one.
+_Make = Callable[[Iterable[_Row]], _Row]
 
 
 @dataclass(eq=False)
 class _Group:
-    """Some snapshots whose lines are put together once, until one of them changes.
-
-    Put together they are a row too: `text`, and `members`, the same compressed, which are those of
-    `compressed_version`.
-    """
+    """Some snapshots whose lines are put together once, in each way that is asked for, until one of them changes."""
 
     snapshots: dict[Hashable, Snapshot] = field(default_factory=dict)
     rows: dict[Hashable, _Row] = field(default_factory=dict)
     version: int = 0
-    text: _Row | None = None
-    members: _Row = ()
-    compressed_version: int = 0
+    made: dict[_Make, tuple[int, _Row]] = field(default_factory=dict)
+
+    def is_made(self, make: _Make) -> bool:
+        """Tell whether what was put together is still right."""
+        return make in self.made and self.made[make][0] == self.version
 
 
 class SnapshotStore:
@@ -89,7 +90,7 @@ class SnapshotStore:
         self._groups: list[_Group] = []
         self._group_of: dict[Hashable, _Group] = {}
         self._news = asyncio.Event()
-        self._compressing = asyncio.Lock()
+        self._making = asyncio.Lock()
         self._version = 0
         self._joined_gzip: dict[Format, bytes] = {}
         self._headers = {form: [header(family, form) for family in families] for form in Format}
@@ -116,7 +117,6 @@ class SnapshotStore:
 
     def _changed(self, group: _Group) -> None:
         group.version += 1
-        group.text = None
         self._version += 1
         self._joined_gzip.clear()
         self._news.set()
@@ -133,9 +133,9 @@ class SnapshotStore:
         for group in self._groups:
             yield from (one.status for one in group.snapshots.values() if one.status is not None)
 
-    def joined(self, form: Format) -> Joined:
+    async def joined(self, form: Format) -> Joined:
         """Join the exposition, families together. What is replaced while it is read is left as it was."""
-        rows = [_text(group) for group in self._groups]
+        rows = await self._made(_columns)
         shown = [parts for parts in zip(self._headers[form], *rows, strict=True) if any(parts[1:])]
         return Joined(sum(sum(map(len, parts)) for parts in shown), chain.from_iterable(shown))
 
@@ -143,7 +143,7 @@ class SnapshotStore:
         """Join the same as gzip members; what has changed is compressed first, once for all scrapes."""
         if form in self._joined_gzip:
             return self._joined_gzip[form]
-        version, rows = self._version, await self._compressed()
+        version, rows = self._version, await self._made(_compress)
         shown = (parts for parts in zip(self._headers_gzip[form], *rows, strict=True) if any(parts[1:]))
         body = b"".join(chain.from_iterable(shown))
         if version == self._version:
@@ -155,26 +155,20 @@ class SnapshotStore:
         while True:
             await self._news.wait()
             self._news.clear()
-            await self._compressed()
+            await self._made(_compress)
 
-    async def _compressed(self) -> list[_Row]:
-        """Compress the groups that have changed, in a thread; return the members of all groups."""
-        async with self._compressing:
+    async def _made(self, make: _Make) -> list[_Row]:
+        """Put the groups that have changed together, in a thread; return what is made of all groups."""
+        async with self._making:
             groups = list(self._groups)
-            changed = [group for group in groups if group.compressed_version != group.version]
+            changed = [group for group in groups if not group.is_made(make)]
             if changed:
                 versions = [group.version for group in changed]
                 rows = [list(group.rows.values()) for group in changed]
-                made = await asyncio.to_thread(lambda: [_compress(one) for one in rows])
-                for group, version, members in zip(changed, versions, made, strict=True):
-                    group.members, group.compressed_version = members, version
-            return [group.members for group in groups]
-
-
-def _text(group: _Group) -> _Row:
-    if group.text is None:
-        group.text = _columns(group.rows.values())
-    return group.text
+                made = await asyncio.to_thread(lambda: [make(one) for one in rows])
+                for group, version, row in zip(changed, versions, made, strict=True):
+                    group.made[make] = (version, row)
+            return [group.made[make][1] for group in groups]
 
 
 def _columns(rows: Iterable[_Row]) -> _Row:

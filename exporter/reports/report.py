@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from exporter.metrics.family import Family, Kind, Sample
+from exporter.metrics.family import Family, Kind, Sample, sample
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -55,6 +56,15 @@ class Report:
     duplicate_rows: int = 0
     incomplete_rows: int = 0
     last_updated: float | None = None
+
+    def in_short(self) -> Report:
+        """Give what is remembered of it once its samples are rendered: of them only totals are left."""
+        users: Counter[str] = Counter()
+        for one in self.samples:
+            if one.family is REGISTERED_USERS:
+                users[dict(one.labels)["status"]] += int(one.value)
+        totals = tuple(sample(REGISTERED_USERS, number, status=status) for status, number in users.items())
+        return replace(self, samples=totals)
 
     def status_users(self, status: str) -> int | None:
         """Users in a registration status over all splits, or None when the source does not tell."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 60.0
 PIECE_BYTES = 1024 * 1024
+PIECES_AT_ONCE = 4
 KEEPALIVE_SECONDS = 120.0
 SHUTDOWN_SECONDS = 0.5  # for answers under way; aiohttp waits as long again for what it then cancels
 HEADER_BYTES = 8190
@@ -89,7 +90,7 @@ class Server:
             headers["Content-Encoding"] = "gzip"
             parts = [await self._served.store.joined_gzip(form), self._own_gzip(own)]
             return await self._sent(request, sum(map(len, parts)), parts, headers)
-        joined = self._served.store.joined(form)
+        joined = await self._served.store.joined(form)
         return await self._sent(request, joined.length + len(own), chain(joined, [own]), headers)
 
     def _own_gzip(self, own: bytes) -> bytes:
@@ -110,8 +111,10 @@ class Server:
         try:
             async with self._served.clock.timeout(ANSWER_SECONDS):
                 await response.prepare(request)
-                for piece in _pieces(parts) if request.method == "GET" else ():
+                for number, piece in enumerate(_pieces(parts) if request.method == "GET" else (), 1):
                     await response.write(piece)
+                    if number % PIECES_AT_ONCE == 0:
+                        await asyncio.sleep(0)  # a fast reader would keep everybody else waiting to the end
                 await response.write_eof()
             finished = True
         except (TimeoutError, ConnectionError):  # too slow, or gone: nobody is there to be told

@@ -44,8 +44,8 @@ def filled(tenants: Iterable[str] = TENANTS, value: int = 1) -> SnapshotStore:
     return store
 
 
-def plain(store: SnapshotStore, form: Format) -> bytes:
-    joined = store.joined(form)
+async def plain(store: SnapshotStore, form: Format) -> bytes:
+    joined = await store.joined(form)
     body = b"".join(joined)
     assert len(body) == joined.length
     return body
@@ -63,7 +63,7 @@ def whole(store_bytes: bytes, form: Format) -> str:
 @pytest.mark.parametrize("form", Format)
 def test_both_parsers_read_it(form: Format) -> None:
     """Data and own metrics together parse, each family stands together under one header, `# EOF` is last or absent."""
-    text = whole(plain(filled(), form), form)
+    text = whole(asyncio.run(plain(filled(), form)), form)
     exposition = Exposition(text, openmetrics=form is Format.OPENMETRICS)
     check_promtool(exposition)
     assert len(exposition.all("entra_users")) == len(TENANTS)
@@ -79,7 +79,7 @@ def test_data_lines_are_alike() -> None:
     """The samples are the same bytes in both formats; only headers differ."""
     store = filled()
     text, openmetrics = (
-        [line for line in plain(store, form).splitlines() if not line.startswith(b"#")] for form in Format
+        [line for line in asyncio.run(plain(store, form)).splitlines() if not line.startswith(b"#")] for form in Format
     )
     assert text == openmetrics
 
@@ -90,16 +90,16 @@ def test_members_decompress_to_the_same_bytes(form: Format) -> None:
     store = filled()
 
     async def main() -> None:
-        assert await unpacked(store, form) == plain(store, form)
+        assert await unpacked(store, form) == await plain(store, form)
         store.replace("tenant-70", snapshot("tenant-70", 9))
         store.drop("tenant-3")
         store.replace("tenant-new", snapshot("tenant-new", 4))
-        assert await unpacked(store, form) == plain(store, form)
+        assert await unpacked(store, form) == await plain(store, form)
         for tenant in TENANTS:
             store.drop(tenant)
-        assert await unpacked(store, form) == plain(store, form)
+        assert await unpacked(store, form) == await plain(store, form)
         store.drop("tenant-new")
-        assert await store.joined_gzip(form) == plain(store, form) == b""
+        assert await store.joined_gzip(form) == await plain(store, form) == b""
 
     asyncio.run(main())
 
@@ -125,6 +125,6 @@ def test_replaced_while_compressing() -> None:
     async def main() -> None:
         await asyncio.gather(replace_all(), *(scrape() for _ in range(3)))
         for form in Format:
-            assert await unpacked(store, form) == plain(store, form)
+            assert await unpacked(store, form) == await plain(store, form)
 
     asyncio.run(main())
