@@ -1,8 +1,8 @@
 """A clock in the test's hand, and an event loop that moves it on when nothing else is left to do.
 
 `run(main)` runs `main(clock)` on a loop with real sockets and threads. Whenever the loop is idle (no socket is ready,
-no thread of its executor is at work), the manual clock jumps to its next timer. So hours of polling take milliseconds,
-in the very order in which they would happen.
+no thread of its executor is at work, no name is looked up), the manual clock jumps to its next timer. So hours of
+polling take milliseconds, in the very order in which they would happen.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.clock import Clock
+from exporter.graph.names import THREAD
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -105,6 +106,11 @@ class CountingExecutor(ThreadPoolExecutor):
             self.under_way -= 1
 
 
+def looking_up() -> bool:
+    """Whether the product looks up a host name in a thread of its own."""
+    return any(thread.name == THREAD for thread in threading.enumerate())
+
+
 class JumpingSelector(selectors.DefaultSelector):
     """Waits as any selector; when nothing happens, the clock jumps."""
 
@@ -117,7 +123,9 @@ class JumpingSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
             return super().select(timeout)
-        working = self._executor.under_way  # asked before: what ends from here on is among the events, now or next time
+        working = (
+            self._executor.under_way or looking_up()
+        )  # asked before: what ends from here on is among the events, now or next time
         events = super().select(IDLE_SECONDS if timeout is None else min(timeout, IDLE_SECONDS))
         if events or working or self._clock.jump():
             self._moved_at = time.monotonic()

@@ -13,6 +13,7 @@ from yarl import URL
 
 from exporter.descriptors import share
 from exporter.errors import PollError, Reason
+from exporter.graph.names import Resolver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,9 @@ def make_ssl_context(ca_file: Path | None) -> ssl.SSLContext:
 def open_session(context: ssl.SSLContext) -> aiohttp.ClientSession:
     """Open the one session that Graph and token requests share: no cookies, no .netrc, deadlines by the caller."""
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=context, limit=share(SHARE_OF_DESCRIPTORS, CONNECTIONS)),
+        connector=aiohttp.TCPConnector(
+            ssl=context, limit=share(SHARE_OF_DESCRIPTORS, CONNECTIONS), resolver=Resolver()
+        ),
         response_class=_Response,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),

@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ pytestmark = [
 
 INTERVAL, TIMEOUT = 5, 4
 DAY = 86_400
+SILENT = "127.0.0.153"  # a name server that reads its questions and answers none
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 SERVE = ("serve", LISTEN, "--log.level=debug")
 
@@ -216,6 +218,33 @@ def test_nothing_can_be_written(simulation: Simulation, config: Path) -> None:
     read_only = "mount --bind / / && mount -o remount,bind,ro / && ! touch /tmp/written && exec env --unset=HOME "
     with started(config, *namespace, "sh", "-c", read_only + '--unset=TMPDIR "$@"', "sh") as process:
         check_truth(process.fresh(), simulation)
+
+
+def test_a_silent_name_server(config: Path) -> None:
+    """While ten names wait for their addresses, scrapes are answered at once and SIGTERM ends it at once."""
+    namespace = (require("unshare"), "--mount")
+    need(works(*namespace, "mount", "--bind", "/etc/hosts", "/etc/hosts"), "mount namespace for this user")
+    asking = config.with_name("resolv.conf")
+    asking.write_text(f"nameserver {SILENT}\n")
+    clouds = "".join(
+        f"""
+  - name: nowhere-{number}
+    tenant_id: 7e4affff-0000-4000-8000-{number:012x}
+    cloud: {{graph: 'https://graph-{number}.example', authority: 'https://login-{number}.example'}}
+"""
+        for number in range(10)
+    )
+    config.write_text(config.read_text().replace("tenants:\n", f"tenants:\n{clouds}"))
+    with socket.socket(type=socket.SOCK_DGRAM) as server:
+        server.bind((SILENT, 53))
+        with started(
+            config, *namespace, "sh", "-c", f'mount --bind {asking} /etc/resolv.conf && exec "$@"', "sh"
+        ) as process:
+            process.fresh()
+            assert server.recv(512)  # it was asked
+            began = time.monotonic()
+            assert process.scrape().state("nowhere-1") == "pending"
+            assert time.monotonic() - began < 2
 
 
 def polls(seen: Exposition) -> float:
