@@ -20,6 +20,7 @@ BENCHMARKS = {
     "scrape_while_polling": "a scrape while 50 tenants are polled, beside one at rest",
     "poll": "a poll of 1,000 to 1,000,000 users, beside a bare client",
     "libraries": "reading pages, beside Microsoft's models and the JSON libraries",
+    "where": "profiles of polls and scrapes: where the time goes",
     "prometheus": "what a real Prometheus says a scrape takes, beside nginx",
     "round": "rounds over thousands of tenants at Microsoft's limits",
 }

@@ -1,9 +1,10 @@
 """A process that reads a report: as the exporter does, or barely.
 
-    python -m benchmarks.reading exporter|bare WHERE_AS_JSON
+    python -m benchmarks.reading exporter|bare WHERE_AS_JSON [TENANTS]
 
-Told `read`, it reads the first tenant's report once and says what that took. What is imported and opened at the first
-use is imported and opened before.
+Told `read`, it reads the first tenant's report once and says what that took; told `profile`, it reads those of all
+tenants but the last, one after the other, and says where the time went. What is imported and opened at the first use is
+imported and opened before, with the last tenant.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import os
 import ssl
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
 
 from benchmarks.graph import CLIENT_ID, SECRET, configured, tenant_id
+from benchmarks.parts import Profiled
 from benchmarks.processes import forget_peak, memory_bytes, obey, say
 from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
@@ -38,9 +40,9 @@ if TYPE_CHECKING:
 RAISED = RequestLimits(per_tenant=1_000_000, over_all_tenants=1_000_000)
 
 
-async def read_as_exporter(where: dict[str, str]) -> None:
+async def read_as_exporter(where: dict[str, str], tenants: int) -> None:
     """Poll with all splits, from the request for a token to the snapshot."""
-    settings = configured(where, 2, splits=("user_type", "is_admin"))
+    settings = configured(where, tenants, splits=("user_type", "is_admin"))
 
     def load() -> Settings:
         return settings
@@ -57,10 +59,10 @@ async def read_as_exporter(where: dict[str, str]) -> None:
             counted = f'graph_requests_total{{code="200",endpoint="{RESOURCE.name}"}} '
             return int(float(assembly.own.render(Format.TEXT).decode().partition(counted)[2].split("\n")[0] or 0))
 
-        await _measured(read, requests)
+        await _measured(read, requests, tenants)
 
 
-async def read_barely(where: dict[str, str]) -> None:
+async def read_barely(where: dict[str, str], tenants: int) -> None:
     """Ask for a token and read each page into typed rows; do nothing with them."""
     decoder = msgspec.json.Decoder(Collection[Row])
     context = ssl.create_default_context(cafile=where["ca_file"])
@@ -79,14 +81,19 @@ async def read_barely(where: dict[str, str]) -> None:
                     url = decoder.decode(await answer.read()).next_link
                 pages += 1
 
-        await _measured(read, lambda: pages)
+        await _measured(read, lambda: pages, tenants)
 
 
-async def _measured(read: Callable[[int], Awaitable[None]], requests: Callable[[], int]) -> None:
-    await read(1)
+async def _measured(read: Callable[[int], Awaitable[None]], requests: Callable[[], int], tenants: int) -> None:
+    await read(tenants - 1)
 
-    async def act(*_: Any) -> dict[str, float]:
+    async def act(what: str) -> dict[str, float]:
         gc.collect()
+        if what == "profile":
+            with Profiled() as profiled:
+                for tenant in range(tenants - 1):
+                    await read(tenant)
+            return profiled.shares()
         forget_peak(os.getpid())
         idle, before = memory_bytes(os.getpid()), requests()
         began, cpu = time.perf_counter(), time.process_time()
@@ -103,4 +110,5 @@ async def _measured(read: Callable[[int], Awaitable[None]], requests: Callable[[
 
 
 if __name__ == "__main__":
-    asyncio.run((read_as_exporter if sys.argv[1] == "exporter" else read_barely)(json.loads(sys.argv[2])))
+    how = read_as_exporter if sys.argv[1] == "exporter" else read_barely
+    asyncio.run(how(json.loads(sys.argv[2]), int(sys.argv[3]) if sys.argv[3:] else 2))

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from benchmarks.made_up import samples, show
+from benchmarks.parts import Profiled
 from benchmarks.processes import obey, say
 from exporter.assembly import ENDPOINTS, FAMILIES
 from exporter.clock import Clock
@@ -36,17 +37,22 @@ if TYPE_CHECKING:
 
 
 async def serve_exporter(tenants: int) -> None:
-    """Serve a filled store; `change N` replaces the snapshots of N tenants, all over the store."""
-    clock, store, seed = Clock(), SnapshotStore(FAMILIES), 0
+    """Serve a filled store.
+
+    Told `change N` it replaces the snapshots of N tenants, all over the store; told `profile 1` it begins to look where
+    the time goes, and at `profile 0` says it.
+    """
+    clock, store, seed, profiled = Clock(), SnapshotStore(FAMILIES), 0, Profiled()
     for number in range(tenants):
         show(store, number, number)
 
     async def reload() -> ConfigError | None:
         return None
 
-    async def act(what: str, number: int) -> int:
+    async def act(what: str, number: int) -> int | dict[str, float]:
         nonlocal seed
-        assert what == "change"
+        if what == "profile":
+            return _profile(profiled, begin=bool(number))
         seed += 1
         for one in range(number):
             show(store, one * tenants // number, one + seed)
@@ -67,6 +73,14 @@ async def serve_exporter(tenants: int) -> None:
     async with listening(Server(served), [("127.0.0.1", 0)], protection) as addresses:
         say(f"{addresses[0]}/metrics")
         await obey(act)
+
+
+def _profile(profiled: Profiled, *, begin: bool) -> dict[str, float]:
+    if begin:
+        profiled.__enter__()
+        return {}
+    profiled.__exit__()
+    return profiled.shares()
 
 
 async def serve(handler: Handler) -> None:
