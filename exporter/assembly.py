@@ -78,7 +78,7 @@ class Assembly:
             total_shards=options.total_shards,
             endpoints=ENDPOINTS,
         )
-        self._limiters = Limiters(options.limits, clock)
+        self._limiters = Limiters(options.limits.for_one_of(options.total_shards), clock)
         self._slots = asyncio.Semaphore(POLLS_AT_ONCE)
         self._random = random.Random()  # noqa: S311 - for jitter
         self._tokens: dict[str, tuple[object, TokenSource]] = {}

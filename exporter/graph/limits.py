@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ class RequestLimits:
     per_tenant: int = 5
     over_all_tenants: int = 122
     window_seconds: float = 10.0
+
+    def for_one_of(self, shards: int) -> RequestLimits:
+        """Give the limits of one of so many processes that divide the tenants, and ask with the same applications."""
+        return replace(self, over_all_tenants=max(1, self.over_all_tenants // shards))
 
 
 class Limiter:

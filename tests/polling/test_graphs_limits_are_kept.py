@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from exporter.polling.shard import owner
 from exporter.simulator import Fault, FixedPopulation, Limits
 from tests.manual_clock import ManualClock, run
 from tests.running import CLIENT_ID, DETAILS, HOUR, people, running, simulated
@@ -50,6 +51,20 @@ def test_three_hundred_tenants_of_one_application_start_within_the_limits() -> N
             assert "300 of 300 reports fresh" in await daemon.page()  # a scrape of 300 tenants takes long to parse
             assert daemon.simulation.peak_requests()[CLIENT_ID, None] <= OVER_ALL_TENANTS
             assert daemon.simulation.journal.counts[DETAILS, 429] == 0
+
+    run(main)
+
+
+def test_shards_share_the_limit_of_their_application() -> None:
+    """One of three shards asks for a third of what Microsoft allows an application: all three stay within it."""
+    tenants = [simulated(number, population=FixedPopulation(people(2))) for number in range(300)]
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, *tenants, shard=1, total_shards=3) as daemon:
+            await clock.sleep(60)
+            own = sum(owner(tenant.tenant_id, 3) == 1 for tenant in tenants)
+            assert f"{own} of {own} reports fresh" in await daemon.page()
+            assert 2 / 3 < daemon.simulation.peak_requests()[CLIENT_ID, None] / (OVER_ALL_TENANTS / 3) <= 1
 
     run(main)
 
