@@ -63,6 +63,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
         time.sleep(DISCOVERY_SECONDS + interval * scale.pick(15, 2))
         seconds = {job: _seen(url, job, "scrape_duration_seconds") for job in ("exporter", "same-bytes")}
         series = _seen(url, "exporter", "scrape_samples_scraped")
+        memory = _own(url, "process_resident_memory_bytes") / _own(url, "prometheus_tsdb_head_series")
     if not (series and all(seconds.values())):
         raise SystemExit("Prometheus scraped nothing; was the machine too busy for the interval?")
     yield Figure(
@@ -73,6 +74,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
         median(seconds["same-bytes"][1:] or seconds["same-bytes"]) * 1e3,
         1.1,
     )
+    yield Figure("memory of Prometheus for each of these series", memory / 1024, "KiB")
 
 
 def _place(url: str) -> str:
@@ -116,6 +118,13 @@ def _running(*command: str) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait()
+
+
+def _own(url: str, metric: str) -> float:
+    """Return what Prometheus says of itself."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    return float(text.partition(f"\n{metric} ")[2].split("\n")[0])
 
 
 def _seen(url: str, job: str, metric: str) -> list[float]:
