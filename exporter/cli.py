@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from exporter.errors import ConfigError, Problem
 from exporter.flags import Arguments, parse
 from exporter.logs import logging_to
 from exporter.once import poll_once, write_out
+from exporter.output import put
 from exporter.web.web_config import load_web_config
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _protected(options: Options) -> Options:
 def _demo(arguments: Arguments) -> int:
     from exporter.demo import demonstrate  # noqa: PLC0415 - nothing but the demo needs the simulator
 
-    print("Five simulated tenants, polled every 5 to 20 seconds; a day there takes 10. Ctrl-C stops.", flush=True)  # noqa: T201
+    _announce("Five simulated tenants, polled every 5 to 20 seconds; a day there takes 10. Ctrl-C stops.")
     asyncio.run(demonstrate(_protected(_options(arguments)), _announcer(arguments)))
     return DONE
 
@@ -88,17 +89,23 @@ def _once(arguments: Arguments) -> int:
     options, textfile = _options(arguments), arguments.path("textfile")
     progress = sys.stderr if sys.stderr.isatty() else None
     exposition, failed = asyncio.run(poll_once(options, options.load(), progress))
-    try:
+    with _writing("--textfile" if textfile else "standard output"):
         write_out(exposition, textfile)
-    except OSError as error:
-        place = "--textfile" if textfile else "standard output"
-        raise ConfigError([Problem(place, f"cannot be written: {os.strerror(error.errno or 0)}")]) from None
     return NO_ANSWER if failed else DONE
+
+
+@contextmanager
+def _writing(place: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError([Problem(place, f"cannot be written: {os.strerror(error.errno or 0)}")]) from None
 
 
 def _check(arguments: Arguments) -> int:
     if arguments.switch("schema"):
-        print(json.dumps(json_schema(), indent=2))  # noqa: T201 - this is what was asked for
+        with _writing("standard output"):
+            put(json.dumps(json_schema(), indent=2) + "\n")
         return DONE
     options, found = _options(arguments), Findings()
     with _gathering(found.problems):
@@ -106,13 +113,17 @@ def _check(arguments: Arguments) -> int:
     with _gathering(found.problems):
         settings = options.load()
         found.warnings, found.tenants = list(settings.warnings), [tenant.name for tenant in settings.tenants]
-        if not arguments.switch("offline"):
+        if not arguments.switch("offline") and not found.problems:
             found = asyncio.run(ask_tenants(options, settings))
-    as_json = arguments["format"] == "json" or (arguments["format"] == "auto" and not sys.stdout.isatty())
-    print(found.as_json() if as_json else found.as_table())  # noqa: T201 - this is what was asked for
+    with _writing("standard output"):
+        put(f"{found.as_json() if _wants_json(arguments) else found.as_table()}\n")
     if found.problems:
         return UNUSABLE
     return NO_ANSWER if found.unanswered else DONE
+
+
+def _wants_json(arguments: Arguments) -> bool:
+    return arguments["format"] == "json" or (arguments["format"] == "auto" and not (sys.stdout and sys.stdout.isatty()))
 
 
 _COMMANDS = {"serve": _serve, "demo": _demo, "once": _once, "check": _check}
@@ -146,9 +157,15 @@ def _options(arguments: Arguments) -> Options:
 
 def _announcer(arguments: Arguments) -> Callable[[str], None]:
     def announce(address: str) -> None:
-        print(f"Status page {address}/  Metrics {address}{arguments['web.telemetry-path']}", flush=True)  # noqa: T201
+        _announce(f"Status page {address}/  Metrics {address}{arguments['web.telemetry-path']}")
 
     return announce
+
+
+def _announce(line: str) -> None:
+    """Tell whoever looks at standard output. What serves does not end because nobody can read that."""
+    with suppress(OSError):
+        put(f"{line}\n")
 
 
 def _tell_of_bug(kind: type[BaseException], bug: BaseException, trace: TracebackType | None) -> None:

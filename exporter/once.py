@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
 from exporter.metrics.exposition import Format
+from exporter.output import put
 from exporter.polling.fleet import Fleet
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def write_out(exposition: bytes, textfile: Path | None) -> None:
     Raises OSError.
     """
     if textfile is None:
-        sys.stdout.buffer.write(exposition)
-        sys.stdout.buffer.flush()
+        put(exposition)
         return
     handle, name = tempfile.mkstemp(dir=textfile.parent, prefix=f".{textfile.name}.")
     unfinished = Path(name)

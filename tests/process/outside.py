@@ -69,6 +69,7 @@ class Process:
         *arguments: object,
         strict: bool = False,
         stderr: int | None = None,
+        stdout: int = subprocess.PIPE,
         environ: Mapping[str, str] = NOTHING,
     ) -> None:
         mode = ["-X", "dev", "-W", "error"] if strict else []
@@ -81,7 +82,7 @@ class Process:
                 env={"PATH": os.environ["PATH"], **environ},
                 bufsize=0,  # a line is read, the rest is left to communicate()
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=stdout,
                 stderr=log if stderr is None else stderr,
             )
         self.out = ""
@@ -146,7 +147,7 @@ class Process:
     def wait(self) -> int:
         """Wait for its end; return its exit status."""
         out, _ = self.process.communicate(timeout=PATIENCE)
-        self.out += out.decode()
+        self.out += (out or b"").decode()
         return self.process.returncode
 
     def end(self, number: signal.Signals, *, again_and_again: bool = False) -> int:

@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +20,6 @@ from tests.process.outside import Process
 from tests.running import DETAILS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from exporter.simulator import Simulation
 
 
@@ -106,6 +105,43 @@ def test_check_prints_the_schema(command: Command) -> None:
     ended = command("check", "--schema")
     assert ended.status == 0
     assert json.loads(ended.out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_check_tells_of_a_bad_web_configuration_and_asks_nobody(
+    command: Command, config: Path, simulation: Simulation, tmp_path: Path
+) -> None:
+    """Where only the web configuration is unusable the status is 2 with its problem, and no tenant is asked."""
+    (tmp_path / "web.yml").write_text("basic_auth_users: {admin: canary-plain-password}\n")
+    asked = len(simulation.requests)
+    ended = command("check", "--format=json", f"--config.file={config}", f"--web.config.file={tmp_path}/web.yml")
+    found = json.loads(ended.out)
+    assert (ended.status, found["ok"]) == (2, False)
+    assert any(f"{tmp_path}/web.yml:1" in problem for problem in found["problems"])
+    assert len(simulation.requests) == asked
+    assert "canary" not in ended.out + ended.log
+
+
+@pytest.mark.parametrize("arguments", [["once"], ["check", "--offline"], ["check", "--schema"]])
+def test_a_reader_who_leaves_early_is_no_error(config: Path, tmp_path: Path, arguments: list[str]) -> None:
+    """With `| head` behind it a command ends with its own status and calls nothing a bug."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with Process(tmp_path, *arguments, f"--config.file={config}", stdout=writing) as process:
+        os.close(writing)
+        assert process.wait() == 0, process.log
+        assert "error" not in process.log.lower()
+        assert "bug" not in process.log
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("arguments", [["once"], ["check", "--offline"]])
+def test_output_that_cannot_be_written_is_said(config: Path, tmp_path: Path, arguments: list[str]) -> None:
+    """On a full disk the status is 2, and the one sentence says which output it is."""
+    with Path("/dev/full").open("wb") as full:
+        with Process(tmp_path, *arguments, f"--config.file={config}", stdout=full.fileno()) as process:
+            assert process.wait() == 2
+        assert process.log.endswith("error: standard output: cannot be written: No space left on device\n")
+        assert "bug" not in process.log
 
 
 def test_check_asks_every_tenant_once(command: Command, simulation: Simulation, tmp_path: Path) -> None:
@@ -213,3 +249,18 @@ def test_once_can_be_stopped(config: Path, simulation: Simulation, tmp_path: Pat
         assert "bug" not in process.log
         assert "Traceback" not in process.log
         assert not (tmp_path / "entra.prom").exists()
+
+
+def test_a_script_can_stop_what_it_runs_in_the_background(config: Path, simulation: Simulation, tmp_path: Path) -> None:
+    """A shell lets `command &` begin with SIGINT ignored: SIGTERM ends it all the same."""
+    simulation.faults.add(Fault(endpoint=DETAILS, ending=Ending.HANG, times=None))
+    asked = len(simulation.requests)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        background = Process(tmp_path, "once", f"--config.file={config}")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with background as process:
+        while not any(seen.endpoint == DETAILS for seen in list(simulation.requests)[asked:]):
+            assert process.process.poll() is None
+        assert process.end(signal.SIGTERM) == 0

@@ -144,6 +144,17 @@ def test_a_change_of_the_file_is_found(simulation: Simulation, tmp_path: Path) -
         assert process.end(signal.SIGTERM) == 0
 
 
+def test_serving_does_not_depend_on_who_reads_standard_output(config: Path, tmp_path: Path) -> None:
+    """With nobody left to read the line about its address, the exporter serves all the same."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with Process(tmp_path, f"--config.file={config}", LISTEN, stdout=writing) as process:
+        os.close(writing)
+        process.until_logged("first report")
+        assert process.end(signal.SIGTERM) == 0
+        assert "bug" not in process.log
+
+
 def test_flags_come_from_variables_too_and_the_flag_wins(config: Path, tmp_path: Path) -> None:
     """Every flag has a variable; of two values the flag's counts. Chosen ports are printed and logged."""
     variables = {

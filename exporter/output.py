@@ -1,0 +1,33 @@
+"""Standard output: what was asked for goes there, whoever reads it, and however far."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Any
+
+
+def put(content: str | bytes) -> None:
+    """Write all of it now. Who stopped reading (`| head`) has seen enough, and that is no error.
+
+    Raises OSError for anything else, such as a full disk.
+    """
+    stream: Any = sys.stdout  # None when it was closed before we began
+    if stream is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    try:
+        stream.buffer.write(content if isinstance(content, bytes) else content.encode())
+        stream.flush()
+    except BrokenPipeError:
+        _give_up(stream)
+    except OSError:
+        _give_up(stream)
+        raise
+
+
+def _give_up(stream: Any) -> None:
+    """Let what is still in the buffer go nowhere: the interpreter flushes it at its end, and would complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
