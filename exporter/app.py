@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exporter.config.files import Watched
     from exporter.config.settings import Settings
     from exporter.errors import Problem
+    from exporter.web.protection import Refresh
 
 log = logging.getLogger(__name__)
 #: So long a thread keeps the event loop waiting; Python's 5 ms are longer than a scrape takes.
@@ -102,7 +103,7 @@ class Exporter:
     async def reload(self) -> ConfigError | None:
         """Load the configuration again and apply it; one that cannot be used changes nothing and is returned."""
         async with self._reloading:
-            problems = await self._refresh_protection(again=True)
+            problems = list((await self._refresh_protection()).problems)
             try:
                 settings = await asyncio.to_thread(self._options.load)
             except UnusableConfigError as error:
@@ -118,9 +119,10 @@ class Exporter:
 
     async def _apply(self, settings: Settings) -> None:
         before, self._settings = self._settings, settings
+        tenants = self._assembly.owned(settings)
+        self._assembly.own.tenants_polled(len(tenants))
         if self._fleet is None:
             return
-        tenants = self._assembly.owned(settings)
         if before.network != settings.network:
             old, self._network = self._network.pop_all(), AsyncExitStack()
             await self._network.enter_async_context(self._assembly.connected(settings.network))
@@ -135,22 +137,22 @@ class Exporter:
         seconds = self._options.auto_reload_seconds
         while seconds > 0:
             await self._assembly.clock.sleep(seconds)
-            if problems := await self._refresh_protection():
-                self._note_refused(problems)
+            found = await self._refresh_protection()
+            if found.changed and found.problems:
+                self._note_refused(list(found.problems))
+            elif found.changed and not isinstance(self._watched, ConfigError):  # nothing is broken any more
+                self._assembly.own.reloaded(successful=True, at=self._assembly.clock.time())
             if await asyncio.to_thread(content_digest, self._watched) != self._digest:
                 log.info("the configuration has changed")
                 await self.reload()
 
-    async def _refresh_protection(self, *, again: bool = False) -> list[Problem]:
-        """Put a changed --web.config.file into force; with a broken one the last good one stays.
-
-        Return its problems; those that were there before only with `again`.
-        """
+    async def _refresh_protection(self) -> Refresh:
+        """Put a changed --web.config.file into force; with a broken one the last good one stays."""
         found = await self._protection.refresh()
         if found.changed and not found.problems:
             log.info("the web configuration was loaded again")
             self._note_web_warnings()
-        return list(found.problems) if found.changed or again else []
+        return found
 
     async def _reload_on_request(self) -> None:
         while True:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exporter.config.load import load
 from exporter.config.settings import Network, Settings
 from exporter.simulator import SimulatedApp, SimulatedTenant
+from exporter.web.web_config import load_web_config
 from tests.manual_clock import ManualClock, run
-from tests.running import CLIENT_ID, HOUR, SECRET, Daemon, running, simulated
+from tests.running import CLIENT_ID, HOUR, SECRET, Daemon, configured, running, simulated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,15 +36,19 @@ network: {{ca_file: '{daemon.simulation.ca_file}'}}
 
 
 @asynccontextmanager
-async def watching(clock: ManualClock, path: Path, *tenants: SimulatedTenant) -> AsyncIterator[Daemon]:
+async def watching(clock: ManualClock, path: Path, *tenants: SimulatedTenant, **more: Any) -> AsyncIterator[Daemon]:
     """An exporter that has loaded the file at `path`, for the first of these tenants, and looks at it every 30 s."""
-    async with running(
-        clock, *tenants, configured_tenants=tenants[:1], load=Loader(path), auto_reload_seconds=LOOK
-    ) as daemon:
+    options = {"load": Loader(path), "auto_reload_seconds": LOOK, **more}
+    async with running(clock, *tenants, configured_tenants=tenants[:1], **options) as daemon:
         put(path, configuration(daemon, [*tenants[:1]]))
         await clock.sleep(LOOK + 5)
         assert (await daemon.scrape()).tenants() == {tenants[0].name}
         yield daemon
+
+
+def behind(web: Path) -> dict[str, Any]:
+    """The options of an exporter behind the web configuration in this file."""
+    return {"web_config": load_web_config(web), "web_config_file": web}
 
 
 def put(path: Path, text: str) -> None:
@@ -117,6 +122,41 @@ def test_a_broken_file_is_told_of_once_and_mended_by_itself(tmp_path: Path) -> N
             exposition = await daemon.scrape()
             assert exposition.value("entra_exporter_config_last_reload_successful") == 1
             assert exposition.tenants() == {tenant.name for tenant in tenants}
+
+    run(main)
+
+
+def test_a_mended_web_configuration_ends_the_alarm(tmp_path: Path) -> None:
+    """The gauge is 0 while the web configuration is broken, and 1 again within a look after it is mended."""
+    web = tmp_path / "web.yml"
+    web.write_text("rate_limit: {interval: 0}\n")
+
+    async def main(clock: ManualClock) -> None:
+        async with watching(clock, tmp_path / "config.yml", simulated(1), **behind(web)) as daemon:
+            for text, successful in [("rate_limits: {}", 0), ("rate_limit: {burst: 1}", 1), ("rate_limits: []", 0)]:
+                web.write_text(text)
+                await clock.sleep(LOOK + 5)
+                exposition = await daemon.scrape()
+                assert exposition.value("entra_exporter_config_last_reload_successful") == successful
+
+    run(main)
+
+
+def test_a_broken_web_configuration_hides_no_tenant(tmp_path: Path) -> None:
+    """Tenants that are added while the web configuration is broken are polled and counted; the gauge stays 0."""
+    tenants, web = [simulated(1), simulated(2)], tmp_path / "web.yml"
+    web.write_text("rate_limit: {interval: 0}\n")
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, *tenants, configured_tenants=tenants[:1], **behind(web)) as daemon:
+            web.write_text("rate_limits: {}\n")
+            daemon.tenants = [configured(daemon.simulation, tenant) for tenant in tenants]
+            assert not await daemon.reload()
+            await clock.sleep(60)
+            exposition = await daemon.scrape()
+            assert exposition.tenants() == {tenant.name for tenant in tenants}
+            assert exposition.value("entra_exporter_tenants") == 2
+            assert exposition.value("entra_exporter_config_last_reload_successful") == 0
 
     run(main)
 
