@@ -213,6 +213,16 @@ def test_a_certificate_is_read_with_its_validity(tmp_path: Path, data: bytes, pa
     assert found.place == f"{tmp_path}/config.yml:3:102 tenants[0].credential.certificate_file"
 
 
+def test_a_certificate_is_the_same_wherever_it_is_named(tmp_path: Path) -> None:
+    """A line that is added above a tenant makes it no other tenant, whose poll would start over."""
+    (tmp_path / "cert").write_bytes(pem(RSA, certificate(RSA)))
+    before = loaded(tmp_path, CERTIFICATE).tenants
+    (tmp_path / "config.yml").write_text("# a remark\n" + (tmp_path / "config.yml").read_text())
+    after = load(tmp_path / "config.yml", {}, clock=At()).tenants
+    assert after == before
+    assert repr(after) != repr(before), "its place is another"
+
+
 @pytest.mark.parametrize(
     ("data", "password", "sentence"),
     [
