@@ -16,7 +16,6 @@ class Claims(msgspec.Struct, frozen=True):
     """The claims that tell which token this is; `roles` are application permissions, `scp` delegated ones."""
 
     tid: str | None = None
-    aud: str | None = None
     roles: tuple[str, ...] = ()
     scp: str = ""
 
@@ -26,15 +25,27 @@ class Claims(msgspec.Struct, frozen=True):
         return frozenset(self.roles) | frozenset(self.scp.split())
 
 
+class _OnlyTenant(msgspec.Struct):
+    tid: str | None = None
+
+
 _decoder = msgspec.json.Decoder(Claims)
+_lax_decoder = msgspec.json.Decoder(_OnlyTenant)
 
 
 def read_claims(token: str) -> Claims | None:
-    """Read the claims of a JWT, or None when the token is something else."""
+    """Read the claims of a JWT, or None when the token is something else.
+
+    A claim of another type than documented hides the permissions, never the tenant.
+    """
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - header, payload, signature
         return None
     try:
-        return _decoder.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError, msgspec.DecodeError):
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        try:
+            return _decoder.decode(payload)
+        except msgspec.ValidationError:
+            return Claims(tid=_lax_decoder.decode(payload).tid)
+    except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
         return None

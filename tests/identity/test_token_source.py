@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 REFUSED = PollError(Reason.UNAUTHORIZED, "the client secret is wrong")
 DOWN = PollError(Reason.IDENTITY_UNAVAILABLE, "Entra answered 503", retry_after=5.0)
+DEEP = base64.urlsafe_b64encode(b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}").decode().rstrip("=")
 
 
 class Entra:
@@ -315,6 +317,9 @@ def test_what_is_no_lifetime(lifetime: float) -> None:
         (jwt(tid=TENANT_ID.upper()), True),
         (jwt(aud="x"), True),
         (jwt(tid=TENANTS[1]), False),
+        (jwt(tid=TENANTS[1], roles="Reports.Read.All"), False),
+        (jwt(tid=TENANTS[1], scp=["openid"], aud=["https://graph.microsoft.com"]), False),
+        (f"e30.{DEEP}.e30", True),
         (jwt(tid=""), False),
         ("opaque", True),
         ("a.b.c", True),
