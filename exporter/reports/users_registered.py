@@ -101,13 +101,17 @@ async def _cell(
         by_feature, ["feature"], ["userCount"], lambda feature: feature_word(STATUS_OF_FEATURE.get(feature, feature))
     )
     methods = read_entries(by_method, ["authenticationMethod"], ["userCount"], method_word)
-    users_by_method = dict.fromkeys(METHODS, 0) | methods.by_word
+    # An entry that cannot be read may be of any method: then none that is missing is known to be 0.
+    zeros = {} if methods.incomplete else dict.fromkeys(METHODS, 0)
     return Report(
         users=users,
         samples=(
             sample(USERS, users, **labels),
             *(sample(REGISTERED_USERS, number, status=word, **labels) for word, number in features.by_word.items()),
-            *(sample(METHOD_USERS, number, method=word, **labels) for word, number in users_by_method.items()),
+            *(
+                sample(METHOD_USERS, number, method=word, **labels)
+                for word, number in (zeros | methods.by_word).items()
+            ),
         ),
         rows=features.rows + methods.rows,
         duplicate_rows=features.duplicates + methods.duplicates,

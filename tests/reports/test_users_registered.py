@@ -155,6 +155,14 @@ def test_unreadable_counts_are_incomplete() -> None:
     assert not shown(report).all("entra_registered_users", status="mfaCapable")
 
 
+@pytest.mark.parametrize("entry", [("fido2", None), (None, 7)])
+def test_an_unreadable_count_is_no_zero(entry: tuple[Any, Any]) -> None:
+    """Whoever has that method was not counted: it is absent, as are all that the entry may have been about."""
+    exposition = shown(collected(features(), methods(entry, ("mobilePhone", 3))))
+    assert exposition.value("entra_method_users", method="mobilePhone") == 3
+    assert len(exposition.all("entra_method_users")) == 1
+
+
 @pytest.mark.parametrize(
     "bodies",
     [
