@@ -45,7 +45,7 @@ def samples(number: int, seed: int, splits: tuple[str, ...] = SPLITS) -> Iterato
     tenant, counted = name_of(number), report(seed % KINDS, splits)
     health = Health(3600.0)
     health.count(SOURCE, None)
-    health.succeeded(counted, NOW + number + seed / 7)
+    health.succeeded(SOURCE, counted, NOW + number + seed / 7)
     health.last_attempt, health.duration = health.last_success, 1 + number % 97 / 7
     info = sample(TENANT_INFO, 1, tenant_id=f"7e4a0000-0000-4000-8000-{number:012x}", cloud="global")
     yield {"tenant": tenant, "source": SOURCE, "population": "all"}, list(counted.samples)

@@ -94,7 +94,7 @@ class Fleet:
             cloud = tenant.cloud if isinstance(tenant.cloud, str) else "custom"
             samples = [sample(TENANT_INFO, 1, tenant_id=tenant.tenant_id, cloud=cloud)]
             if isinstance(tenant.credential, Certificate):
-                samples.append(sample(CREDENTIAL_EXPIRY, tenant.credential.expires_at))
+                samples.append(sample(CREDENTIAL_EXPIRY, max(0.0, tenant.credential.expires_at)))
             self._store.replace((tenant.name, ""), Snapshot(render(samples, tenant=tenant.name)))
 
 

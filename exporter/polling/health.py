@@ -89,6 +89,7 @@ class Health:
     interval: float
     state: State = State.PENDING
     report: Report | None = None
+    report_source: str | None = None
     error: PollError | None = None
     failures_in_a_row: int = 0
     last_success: float | None = None
@@ -108,9 +109,10 @@ class Health:
         if error is not None:
             self.failures[source, error.reason] += 1
 
-    def succeeded(self, report: Report, at: float) -> None:
-        """Note a complete report."""
-        self.report, self.last_success, self.state = report, at, State.FRESH
+    def succeeded(self, source: str, report: Report, at: float) -> None:
+        """Note a complete report of `source`."""
+        self.report, self.report_source = report, source
+        self.last_success, self.state = at, State.FRESH
         self.error, self.failures_in_a_row = None, 0
 
     def failed(self, error: PollError) -> None:
@@ -121,11 +123,14 @@ class Health:
             self.state = State.STALE
 
     def samples(self, source: str) -> Iterator[Sample]:
-        """All health of the target; gauges tell of `source`, the counters of every source that was asked."""
+        """All health of the target; gauges tell of `source`, the counters of every source that was asked.
+
+        Of a report of another source, which may still be shown, nothing is told under this one's name.
+        """
         yield sample(UP, int(self.last_attempt is not None and self.error is None), source=source)
         for state in State:
             yield sample(STATE, int(state is self.state), source=source, state=state)
-        report = self.report
+        report = self.report if self.report_source == source else None
         gauges: dict[Family, float | None] = {
             LAST_UPDATED: report.last_updated if report else None,
             ROWS: report.rows if report else None,

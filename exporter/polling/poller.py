@@ -148,8 +148,8 @@ class Poller:
             log.info("polls succeed again", extra=self._who())
         elif self._health.state is State.PENDING:
             log.info("first report", extra=fields(**self._who()["fields"], users=report.users))
-        self._health.succeeded(report.in_short(), self._clock.time())
         self._report_lines, self._shown_source = lines, self._choice.in_use.name
+        self._health.succeeded(self._shown_source, report.in_short(), self._clock.time())
         self._shown_at = self._clock.monotonic()
         self._expire_later()
 
@@ -195,7 +195,7 @@ class Poller:
             tenant=tenant.name,
             tenant_id=tenant.tenant_id,
             cloud=tenant.cloud if isinstance(tenant.cloud, str) else "custom",
-            source=self._choice.in_use.name,
+            source=self._shown_source or self._choice.in_use.name,
             state=health.state,
             users=report.users if report else None,
             mfa_users=mfa_users,

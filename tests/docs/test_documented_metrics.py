@@ -103,7 +103,7 @@ def test_arithmetic_of_series() -> None:
     """The README's table of series for a tenant is what a tenant really has."""
     health = Health(interval=1, last_attempt=1, duration=1)
     health.count("userRegistrationDetails", None)
-    health.succeeded(Report(users=1, samples=(), rows=1, last_updated=1), 1)
+    health.succeeded("userRegistrationDetails", Report(users=1, samples=(), rows=1, last_updated=1), 1)
     around = len(list(health.samples("userRegistrationDetails"))) + len([TENANT_INFO])
     counted = [len(Tally(splits).samples()) + around for splits in (("user_type", "is_admin"), ("user_type",), ())]
     rows = list(page("README.md").rows("`splits`"))

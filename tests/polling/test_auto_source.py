@@ -132,6 +132,28 @@ def test_when_both_are_refused_health_is_told_of_the_details() -> None:
     run(main)
 
 
+def test_a_count_that_is_refused_too_lends_the_details_nothing() -> None:
+    """The count stays shown until it is too old; of its rows nothing is told under the name of the details."""
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1)) as daemon:
+            refuse_details(daemon)
+            await clock.sleep(60)
+            before = await daemon.scrape()
+            assert before.value("entra_report_rows", tenant=TENANT, source=COUNT) == 4
+            daemon.simulation.faults.add(Fault(endpoint=COUNT, times=None, **REFUSALS["retired"]))
+            await clock.sleep(HOUR + 60)
+            exposition = await daemon.scrape()
+            assert (exposition.source(TENANT), exposition.state(TENANT)) == (DETAILS, "stale")
+            assert exposition.report(TENANT) == before.report(TENANT) != {}
+            assert exposition.all("entra_report_rows") == []
+            assert exposition.all("entra_report_incomplete_rows") == []
+            page = await daemon.page()
+            assert COUNT in page.partition("<tbody>")[2].partition('data-title="State"')[0]
+
+    run(main)
+
+
 def test_a_short_refusal_does_not_cost_a_licensed_tenant_its_details() -> None:
     """While its last details are still shown, a tenant does not fall back: Graph refuses licensed tenants at times."""
     tenant = simulated(1)
