@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections import defaultdict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -79,7 +80,7 @@ class Assembly:
             endpoints=ENDPOINTS,
         )
         self._limiters = Limiters(options.limits.for_one_of(options.total_shards), clock)
-        self._slots = asyncio.Semaphore(POLLS_AT_ONCE)
+        self._slots = defaultdict[Cloud, asyncio.Semaphore](lambda: asyncio.Semaphore(POLLS_AT_ONCE))
         self._random = random.Random()  # noqa: S311 - for jitter
         self._tokens: dict[str, tuple[object, TokenSource]] = {}
         self._connection: GraphConnection | None = None
@@ -120,7 +121,7 @@ class Assembly:
             Choice(tenant.name, preferred, fallback, self.clock, health.count),
             health,
             connect=partial(self.client, tenant, self.tokens(tenant)),
-            slot=self._slot,
+            slot=partial(self._slot, cloud_of(tenant)),
             schedule=Schedule(self.clock.monotonic() + offset, tenant.poll_interval, self._random),
             store=self.store,
             key=(tenant.name, source),
@@ -152,8 +153,9 @@ class Assembly:
         return self._tokens[tenant.name][1]
 
     @asynccontextmanager
-    async def _slot(self, due: float) -> AsyncIterator[None]:
-        async with self._slots:
+    async def _slot(self, cloud: Cloud, due: float) -> AsyncIterator[None]:
+        """Hold one of the polls at once that each cloud has: those of a silent one keep nobody else waiting."""
+        async with self._slots[cloud]:
             self.own.poll_started(max(0.0, self.clock.monotonic() - due))
             try:
                 yield

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BODY_BYTES = 32 * 1024 * 1024
 CONNECTIONS = 100
 SHARE_OF_DESCRIPTORS = 0.25  # where there are so few that this is less
+SHARE_OF_ONE_HOST = 0.6  # a cloud that is silent holds its connections, and the tenants of another need some too
 
 
 def make_ssl_context(ca_file: Path | None) -> ssl.SSLContext:
@@ -35,9 +36,13 @@ def make_ssl_context(ca_file: Path | None) -> ssl.SSLContext:
 
 def open_session(context: ssl.SSLContext) -> aiohttp.ClientSession:
     """Open the one session that Graph and token requests share: no cookies, no .netrc, deadlines by the caller."""
+    most = share(SHARE_OF_DESCRIPTORS, CONNECTIONS)
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            ssl=context, limit=share(SHARE_OF_DESCRIPTORS, CONNECTIONS), resolver=Resolver()
+            ssl=context,
+            limit=most,
+            limit_per_host=max(1, int(most * SHARE_OF_ONE_HOST)),
+            resolver=Resolver(),
         ),
         response_class=_Response,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -212,6 +212,30 @@ def test_a_server_that_accepts_and_never_shakes_hands() -> None:
     run(main)
 
 
+def test_a_silent_host_leaves_connections_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask a host that never answers, another one is asked at once."""
+    monkeypatch.setattr("exporter.graph.session.CONNECTIONS", 4)
+
+    async def main(clock: ManualClock) -> None:
+        trusted, tls = certificate(tmp_path)
+        talk = saying(OK, b"Content-Length: 12\r\n\r\n", PAGE)
+        async with (
+            peer(silent) as mute,
+            peer(talk, tls) as good,
+            asking(clock, f"https://127.0.0.1:{good}", trusted) as asker,
+        ):
+            session = asker.client.connection.session
+            waiting = [asyncio.ensure_future(session.get(f"https://127.0.0.1:{mute}")) for _ in range(20)]
+            await clock.sleep(1)
+            assert await asker.rows() == []
+            assert clock.monotonic() < 2
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    run(main)
+
+
 def test_a_name_that_cannot_be_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
     """A failing DNS is unreachable, in words that name it."""
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exporter.config.settings import CloudAddresses
 from exporter.simulator import Ending, Fault, GeneratedPopulation, Simulation
+from tests.graph.peers import peer, silent
 from tests.manual_clock import ManualClock, run
 from tests.running import DETAILS, HOUR, configured, running, simulated
 
@@ -259,5 +261,29 @@ def test_a_bug_in_one_poll_costs_that_poll_only(monkeypatch: pytest.MonkeyPatch)
             assert "poller.py" in line
             assert "tenant=tenant-1" in line
             assert "please report it" in await daemon.page()
+
+    run(main)
+
+
+def test_a_silent_cloud_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the polls of one cloud take all the places that it has, a tenant of another cloud is polled on time."""
+    monkeypatch.setattr("exporter.assembly.POLLS_AT_ONCE", 1)
+
+    async def main(clock: ManualClock) -> None:
+        async with peer(silent) as port:
+
+            def placed(simulation: Simulation, tenant: SimulatedTenant) -> Tenant:
+                url = simulation.url if tenant.name == "tenant-3" else f"https://127.0.0.1:{port}"
+                return configured(simulation, tenant, cloud=CloudAddresses(url, url))
+
+            tenants = [simulated(number) for number in (1, 2, 3)]
+            async with running(clock, *tenants, configure=placed, configured_tenants=tenants[:2]) as daemon:
+                await clock.sleep(10)
+                daemon.tenants.append(placed(daemon.simulation, tenants[2]))
+                assert await daemon.reload()
+                await clock.sleep(10)
+                exposition = await daemon.scrape()
+                assert exposition.value("entra_exporter_polls_in_progress") == 1
+                assert [exposition.state(f"tenant-{number}") for number in (1, 2, 3)] == ["pending", "pending", "fresh"]
 
     run(main)
