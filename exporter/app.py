@@ -15,7 +15,7 @@ from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
 from exporter.config.files import content_digest
 from exporter.config.load import UnusableConfigError
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, Problem
 from exporter.logs import fields
 from exporter.polling.fleet import Fleet
 from exporter.web.protection import WebProtection
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from exporter.config.files import Watched
-    from exporter.config.settings import Settings
-    from exporter.errors import Problem
+    from exporter.config.settings import Network, Settings
     from exporter.web.protection import Refresh
 
 log = logging.getLogger(__name__)
@@ -111,26 +110,37 @@ class Exporter:
                 problems += error.problems
             else:
                 self._watched, self._digest = settings, settings.digest
-                await self._apply(settings)
+                problems += await self._apply(settings)
             if problems:
                 return self._note_refused(problems)
             self._note_loaded(self._settings)
             return None
 
-    async def _apply(self, settings: Settings) -> None:
-        before, self._settings = self._settings, settings
+    async def _apply(self, settings: Settings) -> list[Problem]:
+        """Put `settings` into force; what prevents that is returned, and then nothing has changed."""
+        old = AsyncExitStack()
+        anew = self._fleet is not None and settings.network != self._settings.network
+        if anew:
+            try:
+                old = await self._reconnect(settings.network)
+            except OSError:  # it could be read a moment ago, and an SSLError is one
+                what = "the file cannot be read any more"
+                return [Problem("network.ca_file", what, "it is tried again when the file changes")]
+        self._settings = settings
         tenants = self._assembly.owned(settings)
         self._assembly.own.tenants_polled(len(tenants))
-        if self._fleet is None:
-            return
-        if before.network != settings.network:
-            old, self._network = self._network.pop_all(), AsyncExitStack()
-            await self._network.enter_async_context(self._assembly.connected(settings.network))
-            self._fleet.apply(tenants, anew=True)
-            await old.aclose()
-        else:
-            self._fleet.apply(tenants)
-        self._assembly.forget_others(tenants)
+        if self._fleet is not None:
+            self._fleet.apply(tenants, anew=anew)
+            self._assembly.forget_others(tenants)
+        await old.aclose()
+        return []
+
+    async def _reconnect(self, network: Network) -> AsyncExitStack:
+        """Connect as `network` says; return the old connection, to be closed when nobody uses it any more."""
+        new = AsyncExitStack()
+        await new.enter_async_context(self._assembly.connected(network))
+        old, self._network = self._network, new
+        return old
 
     async def _watch(self) -> None:
         """Reload when the content of the configuration, or of a file that it names, has changed."""

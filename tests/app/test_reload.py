@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 
 from exporter.config.secret import Secret
-from exporter.config.settings import ClientSecret
+from exporter.config.settings import ClientSecret, Network
 from exporter.errors import Problem
 from exporter.simulator import Ending, Fault, SimulatedApp, SimulatedTenant
 from tests.manual_clock import ManualClock, run
 from tests.running import CLIENT_ID, DETAILS, HOUR, SECRET, Daemon, configured, running, simulated
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NEW_CLIENT_ID = "c11e0000-0000-4000-8000-000000000002"
 NEW_SECRET = "canary-secret-b81c"
@@ -255,6 +259,31 @@ def test_a_change_of_the_network_starts_everybody_over_with_what_they_hold() -> 
             assert [exposition.state(tenant.name) for tenant in tenants] == ["fresh", "fresh"]
             assert [tokens_of(daemon, tenant) for tenant in tenants] == [3, 3]  # the second: it lives for an hour
             assert exposition.value("entra_exporter_polls_in_progress") == 0
+
+    run(main)
+
+
+def test_authorities_that_are_gone_when_they_are_needed_change_nothing(tmp_path: Path) -> None:
+    """A file that vanishes between the check of the configuration and its use costs a reload, never the process."""
+    tenants = [simulated(1), simulated(2)]
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, *tenants, configured_tenants=tenants[:1]) as daemon:
+            await clock.sleep(60)
+            before, network = await daemon.scrape(), daemon.network
+            daemon.tenants = [configured(daemon.simulation, tenant) for tenant in tenants]
+            daemon.network = Network(ca_file=tmp_path / "gone.pem")
+            assert not await daemon.reload()
+            exposition = await daemon.scrape()
+            assert exposition.value("entra_exporter_config_last_reload_successful") == 0
+            assert exposition.value("entra_exporter_tenants") == 1
+            assert exposition.report(tenants[0].name) == before.report(tenants[0].name)
+            await clock.sleep(HOUR)
+            assert len(daemon.polls_at(tenants[0])) == 2
+            daemon.network = network
+            assert await daemon.reload()
+            await clock.sleep(60)
+            assert (await daemon.scrape()).state(tenants[1].name) == "fresh"
 
     run(main)
 
