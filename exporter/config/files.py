@@ -65,6 +65,10 @@ class Files:
             raise UnusableError(f"the file is longer than {limit // 1024} KiB", "is it the right file?")
         return content
 
+    def is_empty(self, path: Path) -> bool:
+        """Tell whether the file, which has been read, is there and holds nothing."""
+        return self._seen.get(path) == b""
+
     def text(self, path: Path, limit: int = MAX_BYTES) -> str:
         """Return the text of a file, without a byte order mark. Raises UnusableError, also when it is not UTF-8."""
         try:

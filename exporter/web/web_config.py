@@ -88,7 +88,7 @@ def _read(document: Document, files: Files, path: Path) -> WebFilePart:
     try:
         root = compose(files.text(path))
     except UnusableError as error:
-        if not (path.is_file() and path.stat().st_size == 0):
+        if not files.is_empty(path):
             document.spoil("", error.complaint.what, error.complaint.mend)
         return nothing
     except BrokenYamlError as error:
