@@ -34,6 +34,10 @@ log = logging.getLogger(__name__)
 SWITCH_SECONDS = 0.001
 
 
+SETTLING_SECONDS = 1.0
+LOOKS_WHILE_SETTLING = 30
+
+
 class Exporter:
     """One process's worth of it. `settings` are loaded already; `options.load` loads them again."""
 
@@ -152,9 +156,22 @@ class Exporter:
                 self._note_refused(list(found.problems))
             elif found.changed and not isinstance(self._watched, ConfigError):  # nothing is broken any more
                 self._assembly.own.reloaded(successful=True, at=self._assembly.clock.time())
-            if await asyncio.to_thread(content_digest, self._watched) != self._digest:
+            if await self._has_settled_otherwise(min(seconds, SETTLING_SECONDS)):
                 log.info("the configuration has changed")
                 await self.reload()
+
+    async def _has_settled_otherwise(self, pause: float) -> bool:
+        """Tell whether the files have another content, once nobody has written to them for the length of `pause`.
+
+        Half a list of tenants is a good configuration too, and would take the other half away.
+        """
+        seen, before = self._digest, ""
+        for _ in range(LOOKS_WHILE_SETTLING):
+            before, seen = seen, await asyncio.to_thread(content_digest, self._watched)
+            if seen in {self._digest, before}:
+                break
+            await self._assembly.clock.sleep(pause)
+        return seen != self._digest
 
     async def _refresh_protection(self) -> Refresh:
         """Put a changed --web.config.file into force; with a broken one the last good one stays."""

@@ -102,6 +102,28 @@ def test_a_file_that_was_only_touched_is_left_alone(tmp_path: Path) -> None:
     run(main)
 
 
+def test_a_file_that_is_being_written_is_not_read_yet(tmp_path: Path) -> None:
+    """While somebody writes the tenants one after the other, none is taken away; when it is done, it is in force."""
+    tenants = [simulated(1), simulated(2)]
+
+    async def main(clock: ManualClock) -> None:
+        path = tmp_path / "config.yml"
+        async with watching(clock, path, *tenants) as daemon:
+            path.write_text(configuration(daemon, tenants))
+            await clock.sleep(LOOK + 4.75)  # never at the very instant of a look
+            for number in range(int(LOOK) * 2):  # half a second each: a look comes in between
+                path.write_text(f"{configuration(daemon, tenants[1:])}# {number} more bytes")
+                await clock.sleep(0.5)
+                assert (await daemon.scrape()).tenants() == {tenant.name for tenant in tenants}
+            path.write_text(configuration(daemon, tenants, "30m"))
+            await clock.sleep(LOOK + 5)
+            exposition = await daemon.scrape()
+            assert exposition.value("entra_poll_interval_seconds", tenant=tenants[0].name) == HOUR / 2
+            assert exposition.value("entra_polls_total", tenant=tenants[0].name) == 2, "it never started over"
+
+    run(main)
+
+
 def test_a_broken_file_is_told_of_once_and_mended_by_itself(tmp_path: Path) -> None:
     """While it stays broken the log does not repeat itself; as soon as it is mended it is in force."""
     tenants = [simulated(1), simulated(2)]
