@@ -83,10 +83,13 @@ class _Response(aiohttp.ClientResponse):
 
 
 def proxy_for(url: str, configured: str | None) -> str | None:
-    """Choose the proxy for `url`: the configured one, else HTTPS_PROXY unless NO_PROXY names the host or host:port."""
+    """Choose the proxy for `url`: the configured one, else HTTPS_PROXY unless NO_PROXY names the host or host:port.
+
+    `proxy:3128` in the variable means HTTP, as it does to everybody else who reads it.
+    """
     if configured is not None:
         return configured
     proxy, there = os.environ.get("https_proxy", os.environ.get("HTTPS_PROXY")), URL(url)
     if not proxy or urllib.request.proxy_bypass(f"{there.host}:{there.port}"):
         return None
-    return proxy
+    return proxy if "://" in proxy else f"http://{proxy}"

@@ -144,6 +144,8 @@ GRAPH = "https://graph.microsoft.com/v1.0/x"
         ({}, None, GRAPH, None),
         ({"HTTP_PROXY": "http://p"}, None, GRAPH, None),
         ({"HTTPS_PROXY": "http://p:3128"}, None, GRAPH, "http://p:3128"),
+        ({"HTTPS_PROXY": "p:3128"}, None, GRAPH, "http://p:3128"),
+        ({"HTTPS_PROXY": "user:word@p:3128"}, None, GRAPH, "http://user:word@p:3128"),
         ({"HTTPS_PROXY": "http://p"}, "http://mine", GRAPH, "http://mine"),
         ({"HTTPS_PROXY": "http://p", "NO_PROXY": "*"}, "http://mine", GRAPH, "http://mine"),
         ({"HTTPS_PROXY": "http://p", "NO_PROXY": "*"}, None, GRAPH, None),
