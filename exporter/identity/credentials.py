@@ -61,6 +61,10 @@ ADVICE = {
 }
 
 
+#: OAuth's words for an outage, with which Entra may answer 400: nobody has refused anything.
+OUTAGES = frozenset({"temporarily_unavailable", "server_error"})
+
+
 class _Transport(AioHttpTransport):  # type: ignore[misc]  # azure loads the class late, so mypy sees Any
     """Keeps the answer: for an outage azure-identity raises the same as for a wrong secret, or something odder."""
 
@@ -195,6 +199,9 @@ def _refused(content: bytes) -> PollError:
         body = _error_decoder.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _odd_answer()
+    if body.error in OUTAGES:
+        sentence = "Entra is unavailable at the moment; nothing is to be done but wait"
+        return PollError(Reason.IDENTITY_UNAVAILABLE, sentence)
     number = next((code for code in body.error_codes if code in ADVICE), None)
     if number is None and not body.error:
         return _odd_answer()

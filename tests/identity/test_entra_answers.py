@@ -127,6 +127,20 @@ def test_an_outage_is_never_unauthorized(status: int, body: object) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("error", [entra_error(90033, "temporarily_unavailable"), {"error": "server_error"}])
+def test_an_outage_by_its_word_is_never_unauthorized(status: int, error: object) -> None:
+    """Where the status says refusal and OAuth's word says outage, the word counts: there is no secret to mend."""
+
+    async def main(clock: ManualClock) -> None:
+        async with simulated_source(clock) as source:
+            source.simulation.faults.add(fault(status, error))
+            assert (await source.failure()).reason is Reason.IDENTITY_UNAVAILABLE
+            assert (source.outcomes, source.posts) == (["unavailable"], 1)
+
+    run(main)
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
