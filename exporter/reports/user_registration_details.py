@@ -151,8 +151,13 @@ class UserRegistrationDetails:
     resources = (RESOURCE,)
 
     async def probe(self, graph: Graph) -> None:
-        """Ask for one row."""
-        await graph.get(RESOURCE, "$top=1", decode_page)
+        """Ask for one row or, where Graph refuses that, as a poll would then."""
+        try:
+            await graph.get(RESOURCE, "$top=1", decode_page)
+        except PollError as error:
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
+            await graph.get(RESOURCE, PLAIN, decode_page)
 
     async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
         """Read every page. A paging token that has expired costs one new start, `$select` refused a plain request."""

@@ -80,6 +80,13 @@ def test_all_is_well() -> None:
     assert json.loads(found.as_json())["ok"] is True
 
 
+def test_a_graph_without_options_is_no_failure() -> None:
+    """Where Graph refuses `$top`, polls do without it, and so does the check."""
+    found = asked(simulated(1, refused_options=frozenset({"$top"})))
+    assert told(found, DETAILS) == (True, READ)
+    assert found.unanswered == []
+
+
 def test_a_wrong_secret_is_said_once() -> None:
     """Without a token nothing else is asked; Entra's number and what to do are told, the secret is not."""
     found = asked(simulated(1), credential=ClientSecret(CLIENT_ID, Secret(WRONG)))
