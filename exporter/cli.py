@@ -87,6 +87,8 @@ def _demo(arguments: Arguments) -> int:
 
 def _once(arguments: Arguments) -> int:
     options, textfile = _options(arguments), arguments.path("textfile")
+    if textfile is not None and textfile.exists() and not textfile.is_file():  # /dev/null would be a file afterwards
+        raise ConfigError([Problem("--textfile", "this is a directory or a device, not a file", "name a file")])
     progress = sys.stderr if sys.stderr.isatty() else None
     exposition, failed = asyncio.run(poll_once(options, options.load(), progress))
     with _writing("--textfile" if textfile else "standard output"):

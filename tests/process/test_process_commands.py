@@ -237,6 +237,16 @@ def read_terminal(ours: int) -> str:
     return seen.decode()
 
 
+def test_once_replaces_no_device(command: Command, config: Path, simulation: Simulation, tmp_path: Path) -> None:
+    """Whoever names /dev/null, as root perhaps, still has it afterwards; nobody is asked, and the status is 2."""
+    device, asked = tmp_path / "null", len(simulation.requests)
+    os.mkfifo(device)
+    ended = command("once", f"--config.file={config}", f"--textfile={device}")
+    assert (ended.status, len(simulation.requests)) == (2, asked)
+    assert "--textfile: this is a directory or a device" in ended.log
+    assert device.is_fifo()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_once_can_be_stopped(config: Path, simulation: Simulation, tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C, or SIGTERM, while Graph is silent: it ends at once, writes nothing and calls nothing a bug."""
