@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.clock import Clock
-from exporter.graph.names import THREAD
+from exporter.graph.names import THREAD_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -106,11 +106,6 @@ class CountingExecutor(ThreadPoolExecutor):
             self.under_way -= 1
 
 
-def looking_up() -> bool:
-    """Whether the product looks up a host name in a thread of its own."""
-    return any(thread.name == THREAD for thread in threading.enumerate())
-
-
 class JumpingSelector(selectors.DefaultSelector):
     """Waits as any selector; when nothing happens, the clock jumps."""
 
@@ -123,9 +118,8 @@ class JumpingSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
             return super().select(timeout)
-        working = (
-            self._executor.under_way or looking_up()
-        )  # asked before: what ends from here on is among the events, now or next time
+        # Asked before: what ends from here on is among the events, now or next time.
+        working = self._executor.under_way or any(thread.name == THREAD_NAME for thread in threading.enumerate())
         events = super().select(IDLE_SECONDS if timeout is None else min(timeout, IDLE_SECONDS))
         if events or working or self._clock.jump():
             self._moved_at = time.monotonic()

@@ -1,63 +1,68 @@
-"""Host names become addresses in threads that nothing waits for.
+"""Looking names up without keeping anybody waiting.
 
-Where a name server is silent a lookup takes a minute, and nobody can call it off. In asyncio's own threads, which are
-few, a handful of such lookups would keep every scrape waiting for its bytes, and the process from ending.
+`getaddrinfo` blocks for as long as the machine's resolver has patience, half a minute where DNS is silent, and nothing
+can call it off. Among asyncio's own few threads such lookups would keep scrapes waiting, which need one, and at the end
+the process itself, which waits for all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-import threading
+from contextlib import suppress
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from aiohttp.resolver import ThreadedResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-THREAD = "name lookup"
+THREAD_NAME = "dns"
+NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
-class _Lookups:
-    """The two questions that aiohttp's resolver asks of an event loop."""
+class Resolver(AbstractResolver):
+    """Asks the machine, each time in a thread of its own that ends when it will. aiohttp asks once for each host."""
 
-    async def getaddrinfo(self, host: str, port: int, **options: Any) -> Any:
-        return await _asked(partial(socket.getaddrinfo, host, port, **options))
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of `host`. Raises OSError, or ValueError for what can be no name."""
+        found = await _aside(
+            partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        )
+        return [
+            ResolveResult(hostname=host, host=_numeric(address), port=port, family=kind, proto=proto, flags=NUMERIC)
+            for kind, _, proto, _, address in found
+        ]
 
-    async def getnameinfo(self, address: Any, flags: int = 0) -> Any:
-        return await _asked(partial(socket.getnameinfo, address, flags))
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
-class Resolver(ThreadedResolver):
-    """aiohttp's resolver, asking in a thread for each question; aiohttp asks once for a name at a time."""
+def _numeric(address: tuple[Any, ...]) -> str:
+    """Write an address as text; one that holds for a single link names that link."""
+    host, _, *rest = address
+    return f"{host}%{rest[1]}" if rest and rest[1] else str(host)
 
-    def __init__(self) -> None:
-        super().__init__(_Lookups())  # type: ignore[arg-type]  # all of the loop that it uses
 
-
-async def _asked(question: Callable[[], Any]) -> Any:
+async def _aside(work: Callable[[], list[Any]]) -> list[Any]:
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Any] = loop.create_future()
+    done: asyncio.Future[list[Any]] = loop.create_future()
 
-    def settle(value: Any, error: OSError | UnicodeError | None) -> None:
-        if answer.done():  # nobody waits any more
-            return
-        if error is None:
-            answer.set_result(value)
-        else:
-            answer.set_exception(error)
+    def tell(settle: Callable[[Any], None], outcome: object) -> None:
+        with suppress(RuntimeError):  # the loop has ended: nobody is left to be told
+            loop.call_soon_threadsafe(lambda: None if done.done() else settle(outcome))
 
-    def ask() -> None:
-        value, error = None, None
+    def run() -> None:
         try:
-            value = question()
-        except (OSError, UnicodeError) as problem:
-            error = problem
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(settle, value, error)
+            found = work()
+        except (OSError, ValueError) as error:
+            tell(done.set_exception, error)
+        else:
+            tell(done.set_result, found)
 
-    threading.Thread(target=ask, name=THREAD, daemon=True).start()
-    return await answer
+    Thread(target=run, name=THREAD_NAME, daemon=True).start()
+    return await done

@@ -6,6 +6,8 @@ import asyncio
 import gzip
 import socket
 import ssl
+import threading
+import time
 import tracemalloc
 import zlib
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.errors import Reason
-from exporter.graph.session import BODY_BYTES, make_ssl_context
+from exporter.graph.session import BODY_BYTES, make_ssl_context, open_session
 from tests.graph.asking import asking
 from tests.graph.peers import Talk, certificate, peer, saying, silent
 from tests.manual_clock import ManualClock, run
@@ -252,6 +254,38 @@ def test_a_name_that_cannot_be_resolved(monkeypatch: pytest.MonkeyPatch) -> None
         )
 
     run(main)
+
+
+def test_names_that_hang_keep_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While DNS is silent for any number of hosts the exporter's threads are free, and it can end at once."""
+    given_up, hosts = threading.Event(), set[object]()
+
+    async def main() -> None:
+        loop, all_asked = asyncio.get_running_loop(), asyncio.Event()
+
+        def resolve(host: object, *_: object, **__: object) -> None:  # instead of the machine's resolver
+            hosts.add(host)
+            if len(hosts) == 40:
+                loop.call_soon_threadsafe(all_asked.set)
+            given_up.wait(10)
+            raise socket.gaierror(socket.EAI_AGAIN, "canary-of-a-foreign-text")
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        async with open_session(make_ssl_context(None)) as session:
+            waiting = [asyncio.ensure_future(session.get(f"https://graph-{number}.invalid")) for number in range(40)]
+            async with asyncio.timeout(5):
+                await all_asked.wait()
+                assert await asyncio.to_thread(lambda: "at once") == "at once"
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    began = time.monotonic()
+    try:
+        asyncio.run(main())
+        assert time.monotonic() - began < 8
+    finally:
+        given_up.set()
 
 
 def test_a_gzip_bomb_stays_small(tmp_path: Path) -> None:

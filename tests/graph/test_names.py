@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from exporter.graph.names import THREAD, Resolver
+from exporter.graph.names import THREAD_NAME, Resolver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def silent_name_server() -> Iterator[None]:
         finally:
             over.set()
             for thread in threading.enumerate():
-                if thread.name == THREAD:
+                if thread.name == THREAD_NAME:
                     thread.join()
 
 
@@ -64,7 +64,7 @@ def test_the_loop_ends_without_them() -> None:
                     await Resolver().resolve("graph.invalid")
 
         asyncio.run(main())
-        assert [thread.name for thread in threading.enumerate() if thread.name == THREAD] == [THREAD]
+        assert [thread.name for thread in threading.enumerate() if thread.name == THREAD_NAME] == [THREAD_NAME]
 
 
 def test_addresses_and_failures_come_through() -> None:
