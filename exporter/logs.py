@@ -29,6 +29,8 @@ SILENCED = ("azure", "msal", "aiohttp.client", "aiohttp.internal", "aiohttp.web"
 #: Writes a traceback with the client's own bytes for every malformed request.
 RATIONED = "aiohttp.server"
 QUEUE_LINES = 10_000
+CLIENTS_FAULT = "a client sent something that is not HTTP, or left early"
+BUG = "a request met a bug of the exporter: please report it"
 
 
 def fields(**values: object) -> dict[str, dict[str, object]]:
@@ -82,22 +84,32 @@ class JsonFormatter(logging.Formatter):
 
 
 class Ration(logging.Filter):
-    """Lets one record a minute through, without its text; counts the others."""
+    """Lets one record a minute through, without its text; counts the others. Clients' faults and our own are apart."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._next = 0.0
-        self._dropped = 0
+        self._next = {CLIENTS_FAULT: 0.0, BUG: 0.0}
+        self._dropped = {CLIENTS_FAULT: 0, BUG: 0}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.created < self._next:
-            self._dropped += 1
+        kind = BUG if _is_bug(record) else CLIENTS_FAULT
+        if record.created < self._next[kind]:
+            self._dropped[kind] += 1
             return False
-        record.msg, record.args, record.exc_info = "a client sent something that is not HTTP, or left early", (), None
-        record.levelno, record.levelname = logging.WARNING, "WARNING"
-        record.fields = {"more_since_last_line": self._dropped}
-        self._next, self._dropped = record.created + 60, 0
+        record.msg, record.args = kind, ()
+        if kind is CLIENTS_FAULT:
+            record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
+        record.fields = {"more_since_last_line": self._dropped[kind]}
+        self._next[kind], self._dropped[kind] = record.created + 60, 0
         return True
+
+
+def _is_bug(record: logging.LogRecord) -> bool:
+    """Tell whether a request failed by what neither the client nor the network did."""
+    error = record.exc_info[1] if record.exc_info else None
+    return (
+        error is not None and not isinstance(error, OSError) and type(error).__module__.partition(".")[0] != "aiohttp"
+    )
 
 
 class BackgroundHandler(logging.Handler):

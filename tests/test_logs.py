@@ -208,6 +208,34 @@ def test_a_thousand_malformed_requests_are_one_line() -> None:
     assert not [line for line in found if "canary" in line.lower()]
 
 
+def test_a_bug_in_a_page_is_not_called_a_clients_fault() -> None:
+    """A page that fails is one line a minute with its place, at level error and without the exception's text."""
+
+    async def broken(_: web.Request) -> web.Response:
+        raise ZeroDivisionError("canary")
+
+    async def visit() -> None:
+        app = web.Application()
+        app.router.add_get("/", broken)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        for request in (b"GET / HTTP/1.1\r\ncanary header", b"GET / HTTP/1.1\r\nHost: x", b"GET / HTTP/1.1\r\nHost: x"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", runner.addresses[0][1])
+            writer.write(request + b"\r\n\r\n")
+            await reader.read()
+            writer.close()
+        await runner.cleanup()
+
+    found = lines(lambda: asyncio.run(visit()))
+    (line,) = [line for line in found if "bug of the exporter" in line]
+    assert "level=error" in line
+    assert "exception=ZeroDivisionError" in line
+    assert "test_logs.py" in line
+    assert len([line for line in found if "not HTTP" in line]) == 1
+    assert "canary" not in "".join(found).lower()
+
+
 def test_everything_is_as_before_afterwards() -> None:
     """Level, handlers and filters are taken back, also after a failure."""
     server = logging.getLogger(RATIONED)
