@@ -5,7 +5,7 @@ while a kept one would hold the caches and the throttle of azure-identity, which
 and read a certificate only once. They all share one session through a transport that does not own it.
 
 Sources: azure-identity's README, "Credential classes"; Microsoft identity platform documentation, "Microsoft Entra
-authentication and authorization error codes".
+authentication and authorization error codes"; managed identities' documentation, "Error handling" of the endpoint.
 """
 
 from __future__ import annotations
@@ -169,7 +169,10 @@ def classify(problem: Exception, credential: settings.Credential, answer: Any) -
         sentence = f"Entra answered {status} to the request for a token; nothing is to be done but wait"
         retry_after = _seconds(answer.headers.get("Retry-After"))
         return PollError(Reason.IDENTITY_UNAVAILABLE, sentence, status=None, retry_after=retry_after)
-    if status == HTTPStatus.BAD_REQUEST and isinstance(credential, settings.ManagedIdentity):
+    if isinstance(credential, settings.ManagedIdentity) and status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        sentence = f"the managed identity endpoint answers {status}, as it does while Azure updates it; wait"
+        return PollError(Reason.IDENTITY_UNAVAILABLE, sentence)
+    if isinstance(credential, settings.ManagedIdentity) and status == HTTPStatus.BAD_REQUEST:
         return PollError(Reason.CREDENTIAL, "no such managed identity here; assign it to this machine")
     if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return _refused(answer.content)

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from exporter.config.secret import Secret
 from exporter.config.settings import AzureCli, Certificate, ClientSecret, ManagedIdentity, WorkloadIdentity
 from exporter.errors import Reason
-from exporter.simulator import Simulation
+from exporter.simulator import Fault, Simulation
 from tests.identity.asking_entra import SECRET, TENANT_ID, TENANTS, client_id, simulated_tenants, token_source
 from tests.manual_clock import ManualClock, run
 
@@ -192,6 +192,21 @@ def test_an_identity_that_is_not_assigned(
                 error = await source.failure()
                 assert (error.reason, source.outcomes) == (Reason.CREDENTIAL, ["unusable"])
                 assert "assign it to this machine" in error.sentence
+
+    run(main)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_identity_endpoint_under_repair(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Azure updates the endpoint it answers 404 or 410: an outage, and no strange answer of Entra's."""
+
+    async def main(clock: ManualClock) -> None:
+        async with Simulation(simulated_tenants(), clock=clock) as simulation:
+            point_to("imds", simulation, monkeypatch)
+            simulation.faults.add(Fault(endpoint="identity", status=status, times=None))
+            async with token_source(clock, simulation, ManagedIdentity(None)) as source:
+                error = await source.failure()
+                assert (error.reason, source.outcomes) == (Reason.IDENTITY_UNAVAILABLE, ["unavailable"])
 
     run(main)
 
