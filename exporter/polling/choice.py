@@ -47,6 +47,11 @@ class Choice:
         self._note = note
         self._preferred_again = 0.0
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The sources that may ever be asked."""
+        return frozenset(source.name for source in (self._preferred, self._fallback) if source is not None)
+
     async def collect(self, ask: Ask, *, holds_preferred: bool) -> Report:
         """Collect one report. `holds_preferred`: one of the preferred source is still shown. Raises PollError."""
         if self.in_use is self._preferred:

@@ -14,7 +14,7 @@ from exporter.polling.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from exporter.polling.poller import Poller
     from exporter.polling.snapshot import SnapshotStore
@@ -64,7 +64,7 @@ class Fleet:
             member.poller.try_preferred_again()
         new = {key: tenant for key, tenant in wanted.items() if key not in self._members}
         for key, tenant in new.items():
-            self._start(key, tenant, left.get(key), len(new))
+            self._start(key, tenant, left, len(new))
         for key in left.keys() - wanted.keys():
             self._store.drop(key)
         self._tell_of_tenants({name for name, _ in left})
@@ -80,8 +80,11 @@ class Fleet:
             member.task.cancel()
         del self._members[key]
 
-    def _start(self, key: Key, tenant: Tenant, earlier: _Member | None, starting: int) -> None:
+    def _start(self, key: Key, tenant: Tenant, left: Mapping[Key, _Member], starting: int) -> None:
         poller = self._build(tenant, key[1], start_offset(tenant.tenant_id, key[1], starting, tenant.poll_interval))
+        # The same source may have been asked under another name before: by its own, or as one of `auto`.
+        others = (one for (name, _), one in left.items() if name == key[0] and poller.could_show(one.poller))
+        earlier = left.get(key) or next(others, None)
         if earlier is not None and _same_report(earlier.tenant, tenant):
             poller.adopt(earlier.poller)
         task = self._tasks.create_task(poller.run(), name=f"{key[0]}/{key[1]}") if self._tasks else None

@@ -11,7 +11,7 @@ from exporter.errors import PollError, Reason
 from exporter.metrics.family import Family, Kind, Sample, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from exporter.reports.report import Report
 
@@ -98,10 +98,12 @@ class Health:
     polls: Counter[str] = field(default_factory=Counter)
     failures: Counter[tuple[str, Reason]] = field(default_factory=Counter)
 
-    def adopt(self, earlier: Health) -> None:
-        """Go on from `earlier`, at this one's own interval."""
+    def adopt(self, earlier: Health, sources: Collection[str]) -> None:
+        """Go on from `earlier`, at this one's own interval; of the counters, with those of `sources`."""
         for name in (one.name for one in fields(self) if one.name != "interval"):
             setattr(self, name, getattr(earlier, name))
+        self.polls = Counter({source: n for source, n in earlier.polls.items() if source in sources})
+        self.failures = Counter({key: n for key, n in earlier.failures.items() if key[0] in sources})
 
     def count(self, source: str, error: PollError | None) -> None:
         """Count one attempt at `source`."""

@@ -75,14 +75,19 @@ class Poller:
                 await self.poll()
             due = self._next_due()
 
+    def could_show(self, earlier: Poller) -> bool:
+        """Tell whether the report that `earlier` shows is of a source that is asked here, and told of there."""
+        return earlier._shown_source in self._choice.names and earlier._shown_source == earlier._choice.in_use.name
+
     def adopt(self, earlier: Poller) -> None:
         """Go on from where `earlier`, which is stopped, was: the tenant was configured anew, its report still holds."""
-        self._health.adopt(earlier._health)
+        self._health.adopt(earlier._health, self._choice.names)
         self._choice.in_use = earlier._choice.in_use
         self._report_lines, self._shown_source = earlier._report_lines, earlier._shown_source
         self._shown_at = earlier._shown_at
         if self._report_lines:
             self._expire_later()
+        self._replace()
 
     def stop(self) -> None:
         """Stop what happens by itself; `run` is for its owner to cancel."""

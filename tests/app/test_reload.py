@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.config.secret import Secret
-from exporter.config.settings import ClientSecret, Network
+from exporter.config.settings import AUTO, ClientSecret, Network
 from exporter.errors import Problem
 from exporter.simulator import Ending, Fault, SimulatedApp, SimulatedTenant
 from tests.manual_clock import ManualClock, run
-from tests.running import CLIENT_ID, DETAILS, HOUR, SECRET, Daemon, configured, running, simulated
+from tests.running import CLIENT_ID, COUNT, DETAILS, HOUR, SECRET, Daemon, configured, running, simulated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,6 +212,29 @@ def test_a_shorter_max_staleness_holds_for_what_is_shown_already() -> None:
             assert await daemon.reload()
             await clock.sleep(1)
             assert (await daemon.scrape()).state(tenant.name) == "expired"
+
+    run(main)
+
+
+def test_a_source_that_is_named_otherwise_keeps_its_report() -> None:
+    """From `auto` to the source in use by its name and back: values, health and counters are there all the time."""
+    tenant = simulated(1)
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, tenant) as daemon:
+            await clock.sleep(60)
+            before = await daemon.scrape()
+            for sources in ((DETAILS,), (AUTO,), (DETAILS, COUNT), (AUTO,)):
+                daemon.change(tenant.name, sources=sources)
+                polls = (await daemon.scrape()).value("entra_polls_total", source=DETAILS)
+                assert await daemon.reload()
+                exposition = await daemon.scrape()
+                assert exposition.reports[tenant.name, DETAILS] == before.reports[tenant.name, DETAILS]
+                assert exposition.state(tenant.name, DETAILS) == "fresh"
+                assert exposition.value("entra_polls_total", source=DETAILS) == polls
+                await clock.sleep(60)
+                exposition = await daemon.scrape()
+                assert {source for _, source in exposition.reports} == set(sources) - {AUTO} or {DETAILS}
 
     run(main)
 
