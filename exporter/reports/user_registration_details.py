@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from http import HTTPStatus
 
 import msgspec
@@ -38,12 +38,12 @@ PLAIN = ""
 
 
 def _seconds(stamp: str | None) -> float:
-    """Seconds since the epoch; 0 for what is no time of this world. The year 1 is how .NET says that it knows none."""
+    """Seconds since the epoch; 0 for what is no time of this world. In .NET the years 1 and 9999 stand for none."""
     try:
         moment = msgspec.convert(stamp, datetime)
     except msgspec.ValidationError:
         return 0.0
-    return moment.timestamp() if moment.tzinfo is not None else 0.0
+    return moment.timestamp() if moment.tzinfo is not None and moment.year < MAXYEAR else 0.0
 
 
 class Reading:

@@ -237,12 +237,13 @@ def test_new_words_stay_in_their_cell() -> None:
         (["2026-03-02T02:00:00+02:00", None], 1772409600.0),
         (["2026-03-02T00:00:00Z", "yesterday", 5, "", ..., "9999"], 1772409600.0),
         (["0001-01-01T00:00:00Z", None], None),
+        (["2026-03-02T00:00:00Z", "9999-12-31T23:59:59Z"], 1772409600.0),
         (["2026-03-02T00:00:00"], None),
         ([...], None),
     ],
 )
 def test_age_of_the_report(stamps: list[Any], expected: float | None) -> None:
-    """The report is as old as its newest stamp; nonsense and the year 1 tell nothing, and cost no row."""
+    """The report is as old as its newest stamp; nonsense and the years 1 and 9999 tell nothing, and cost no row."""
     report = collected([row(number, lastUpdatedDateTime=stamp) for number, stamp in enumerate(stamps)])
     assert report.last_updated == pytest.approx(expected, abs=1e-5)
     assert (report.users, report.incomplete_rows) == (len(stamps), 0)
