@@ -225,6 +225,7 @@ def test_a_source_that_is_named_otherwise_keeps_its_report() -> None:
             await clock.sleep(60)
             before = await daemon.scrape()
             for sources in ((DETAILS,), (AUTO,), (DETAILS, COUNT), (AUTO,)):
+                daemon.simulation.faults.add(Fault(endpoint=DETAILS, delay=1))  # its next poll is due at once
                 daemon.change(tenant.name, sources=sources)
                 polls = (await daemon.scrape()).value("entra_polls_total", source=DETAILS)
                 assert await daemon.reload()
