@@ -40,7 +40,10 @@ _MEANINGS = {
 }
 _UNLICENSED = (
     Reason.UNLICENSED,
-    "the tenant has no Entra ID P1 or P2 licence (or is a B2C tenant), and {resource.name} needs one",
+    (
+        "{resource.name} needs a licence for Entra ID P1 or P2 and the tenant has none (or is a B2C tenant); buy one, or "
+        "take the tenant out of the configuration"
+    ),
 )
 _SERVER_ERROR = (Reason.GRAPH_ERROR, "Graph failed with status {status} for {resource.name}")
 _UNDOCUMENTED = (Reason.MALFORMED, "Graph answered {status} for {resource.name}, which is not documented")
