@@ -60,7 +60,7 @@ VARIABLES = [
         "population",
         "Population",
         "Which users are counted; all is everybody in the report.",
-        'label_values(entra_users{job=~"$job", tenant=~"$tenants"}, population)',
+        'label_values(entra_users{job=~"$job"}, population)',
         current={"selected": True, "text": "all", "value": "all"},
     ),
 ]
