@@ -61,6 +61,7 @@ format: $(DEVELOPMENT) ## Format the code and mend what ruff can mend
 
 e2e: $(DEVELOPMENT) ## Test against real servers, which it installs (Debian, as root); ARGS goes to pytest
 	@tests/e2e/install.sh
+	@tests/e2e/install_grafana.sh
 	@$(PY) -m pytest -m e2e tests/e2e $(ARGS)
 
 e2e-engine: $(DEVELOPMENT) ## Build and run the image, render the chart: with a Docker engine and Helm, which it installs
@@ -80,6 +81,7 @@ dashboards: $(DEVELOPMENT) ## Write the Grafana dashboards in grafana/dashboards
 
 pictures: $(DEVELOPMENT) ## Take the pictures in docs/images: the status page and the dashboards
 	@tests/e2e/install.sh
+	@tests/e2e/install_grafana.sh
 	@$(PY) -m tests.e2e.screenshots
 
 lock: $(TOOLS)/.installed ## Write all lock files; ARGS=--upgrade takes the newest versions

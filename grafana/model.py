@@ -111,12 +111,14 @@ def _panel(
     defaults: Json,
     options: Json,
     overrides: Iterable[Json] = (),
+    links: Iterable[Json] = (),
     **more: Any,
 ) -> Json:
+    linked = {"links": list(links)} if links else {}
     return {
         "datasource": DATASOURCE,
         "description": description,
-        "fieldConfig": {"defaults": defaults, "overrides": list(overrides)},
+        "fieldConfig": {"defaults": defaults | linked, "overrides": list(overrides)},
         "gridPos": {"w": width},
         "options": options,
         "pluginVersion": WRITTEN_BY,
@@ -255,7 +257,6 @@ def table(
     )
     options: Json = {
         "cellHeight": "sm",
-        "footer": {"countRows": False, "fields": "", "reducer": ["sum"], "show": False},
         "showHeader": True,
     }
     if sort is not None:
@@ -279,7 +280,6 @@ def variable(name: str, label: str, description: str, query: str, *, several: bo
     return (
         {
             "datasource": DATASOURCE,
-            "definition": query,
             "description": description,
             "hide": 0,
             "includeAll": several,
@@ -375,7 +375,6 @@ def dashboard(
         "panels": panels,
         "refresh": refresh,
         "schemaVersion": SCHEMA_VERSION,
-        "style": "dark",
         "tags": [TAG],
         "templating": {"list": [datasource_variable(), *variables]},
         "time": {"from": since, "to": "now"},
