@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from grafana.generate import FOLDER, dashboards, written
-from tests.dashboards.boards import boards, every_panel, links, metrics, panels, queries, rules, variables
+from tests.dashboards.boards import ROOT, boards, every_panel, links, metrics, panels, queries, rules, variables
+from tests.docs.pages import page
 from tests.docs.test_documented_metrics import served
 
 if TYPE_CHECKING:
@@ -142,3 +143,22 @@ def test_choices_are_asked_in_order() -> None:
         for one in variables(board):
             assert set(re.findall(r"\$(\w+)", one["query"]["query"])) <= before
             before.add(one["name"])
+
+
+def test_every_panel_is_documented() -> None:
+    """The page on Grafana lists the panels of each dashboard, in their order, and no other."""
+    told = page("docs/grafana.md")
+    sections = [
+        one.partition("\n## ")[0] for one in told.text.partition("## What the panels say")[2].split("\n### ")[1:]
+    ]
+    listed = {
+        section.partition("\n")[0]: re.findall(r"^\| (?!panel \|)([^|]+) \|", section, flags=re.MULTILINE)
+        for section in sections
+    }
+    assert listed == {board["title"]: [panel["title"] for panel in panels(board)] for board in BOARDS.values()}
+
+
+def test_provisioning_is_documented() -> None:
+    """The example of provisioning is the file that compose uses."""
+    (example,) = page("docs/grafana.md").blocks("yaml")
+    assert example == (ROOT / "deploy" / "compose" / "grafana" / "dashboards" / "entra-mfa.yml").read_text()
