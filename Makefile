@@ -82,7 +82,7 @@ dashboards: $(DEVELOPMENT) ## Write the Grafana dashboards in grafana/dashboards
 pictures: $(DEVELOPMENT) ## Take the pictures in docs/images: the status page and the dashboards
 	@tests/e2e/install.sh
 	@tests/e2e/install_grafana.sh
-	@$(PY) -m tests.e2e.screenshots
+	@$(PY) -m tests.e2e.pictures
 
 lock: $(TOOLS)/.installed ## Write all lock files; ARGS=--upgrade takes the newest versions
 	@$(LOCK) pyproject.toml --output-file requirements.lock

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grafana import looks
 from grafana import queries as q
-from grafana.health import OF_ROW, troubled_reports
+from grafana.health import ROW_FIELDS, troubled_reports
 from grafana.model import (
     BLUE,
     GREEN,
@@ -17,7 +16,6 @@ from grafana.model import (
     Column,
     Look,
     Query,
-    bars,
     colored,
     dashboard,
     lines,
@@ -33,13 +31,14 @@ if TYPE_CHECKING:
 
 BY = ("tenant", "source")
 POPULATION = "&${population:queryparam}"
+OF_ROW = to_tenant(*ROW_FIELDS, POPULATION)
 OF_SERIES = to_tenant("${__field.labels.tenant}", "${__field.labels.source}", POPULATION)
 BELOW = Look("locale", ((None, GREEN), (1, ORANGE)), decimals=0, no_value="No report")
 BROKEN = Look("locale", ((None, GREEN), (1, RED)), decimals=0, no_value="No tenant")
 ROSE = Look("suffix: points", ((None, GREEN),), decimals=1, minimum=0, no_value="No tenant rose")
-FELL = Look("suffix: points", ((None, RED),), decimals=1, maximum=0, no_value="No tenant fell")
+FELL = Look("suffix: points", ((None, RED),), decimals=1, minimum=0, no_value="No tenant fell")
 SPREAD = {"highest": GREEN, "upper quarter": GREY, "middle": BLUE, "lower quarter": GREY, "lowest": RED}
-PLAIN = Look("locale", ((None, "text"),), decimals=0, no_value=looks.DASH)
+PLAIN = looks.dashed(Look("locale", ((None, "text"),), decimals=0))
 VARIABLES = [
     variable("job", "Job", "The exporter's scrape jobs.", "label_values(entra_exporter_build_info, job)", several=True),
     variable(
@@ -83,7 +82,7 @@ def _first() -> list[Json]:
         stat(
             "People without MFA",
             "Users of all tenants who cannot do MFA. Of a tenant with two sources the larger number counts.",
-            Query(q.told(f"sum({gap})", f"sum({gap})", f"sum({everybody})"), "of {{whole}} users", instant=True),
+            Query(q.told(f"sum({gap})", f"sum({gap})", f"sum({everybody})"), "among {{whole}} users", instant=True),
             looks.GAP,
             width=6,
             text="value_and_name",
@@ -92,7 +91,7 @@ def _first() -> list[Json]:
             "Tenants below their target",
             "Tenants whose coverage is less than the alerts' threshold for them, or 80 % where their rules are not "
             "loaded.",
-            Query(q.told(f"({below})", f"({below})", tenants), "of {{whole}} tenants", instant=True),
+            Query(q.told(f"({below})", f"({below})", tenants), "among {{whole}} tenants", instant=True),
             BELOW,
             width=6,
             text="value_and_name",
@@ -111,7 +110,7 @@ def _first() -> list[Json]:
             "Tenants of which no source brought a complete report at its last poll.",
             Query(
                 q.told(f"sum(1 - {fresh})", f"sum(1 - {fresh})", f"count({fresh})"),
-                "of {{whole}} tenants",
+                "among {{whole}} tenants",
                 instant=True,
             ),
             BROKEN,
@@ -140,15 +139,15 @@ def _table() -> Json:
         "tenant leads to its own dashboard.",
         [Query(expr, table=True) for expr in queries],
         [
-            Column("tenant", "Tenant", Look("none"), width=160, links=(to_tenant(*OF_ROW, POPULATION),)),
-            Column("D", "Without MFA", replace(looks.GAP, no_value=looks.DASH), width=125, cell="color-text"),
-            Column("E", "Coverage", replace(looks.COVERAGE, no_value=looks.DASH), cell="gauge"),
-            Column("F", "7 days", replace(looks.POINTS, no_value=looks.DASH), width=110, cell="color-text"),
+            Column("tenant", "Tenant", Look("none"), width=160, links=(OF_ROW,)),
+            Column("D", "Without MFA", looks.dashed(looks.GAP), width=125, cell="color-text"),
+            Column("E", "Coverage", looks.dashed(looks.COVERAGE), cell="gauge"),
+            Column("F", "7 days", looks.dashed(looks.POINTS), width=110, cell="color-text"),
             Column("C", "Can do MFA", PLAIN, width=115),
             Column("B", "Users", PLAIN, width=95),
-            Column("G", "Admins without", replace(looks.NO_ADMINS, no_value=looks.DASH), width=140, cell="color-text"),
+            Column("G", "Admins without", looks.dashed(looks.NO_ADMINS), width=140, cell="color-text"),
             Column("A", "Report", looks.STATE, width=95, cell="color-text"),
-            Column("H", "Data age", replace(looks.DATA_AGE, no_value=looks.DASH), width=110, cell="color-text"),
+            Column("H", "Data age", looks.dashed(looks.DATA_AGE), width=110, cell="color-text"),
             Column("source", "Source", Look("none"), width=250),
         ],
         PLAIN,
@@ -160,24 +159,36 @@ def _table() -> Json:
 def _movers() -> list[Json]:
     """Make what shows who moved within a week."""
     change, ratio = q.change(q.ALL, *BY), q.coverage(q.ALL, *BY)
+
+    def mover(title: str, description: str, expr: str, look: Look) -> Json:
+        return table(
+            title,
+            description,
+            [Query(expr, table=True)],
+            [
+                Column("tenant", "Tenant", Look("none"), width=120, links=(OF_ROW,)),
+                Column("A", "Points", look, cell="gauge"),
+                Column("source", "Source", Look("none"), width=225),
+            ],
+            look,
+            width=8,
+            sort="Points",
+        )
+
     spread = {"highest": 1, "upper quarter": 0.75, "middle": 0.5, "lower quarter": 0.25, "lowest": 0}
     return [
-        bars(
+        mover(
             "Rose the most in 7 days",
             "The five reports whose coverage rose the most within a week, in points: percent of their users.",
-            [Query(f"topk(5, {change} > 0)", "{{tenant}}", instant=True)],
+            f"topk(5, {change} > 0)",
             ROSE,
-            width=6,
-            links=[OF_SERIES],
         ),
-        bars(
+        mover(
             "Fell the most in 7 days",
             "The five reports whose coverage fell the most within a week, in points: new users count until they have "
             "registered, and so do reset methods.",
-            [Query(f"bottomk(5, {change} < 0)", "{{tenant}}", instant=True)],
+            f"topk(5, -1 * ({change}) > 0)",
             FELL,
-            width=6,
-            links=[OF_SERIES],
         ),
         lines(
             "Coverage of the tenants over time",
@@ -185,7 +196,7 @@ def _movers() -> list[Json]:
             "and half of them are between the two quarters.",
             [Query(f"quantile({at}, {ratio})", name) for name, at in spread.items()],
             looks.COVERAGE_LINES,
-            width=12,
+            width=8,
             overrides=colored(SPREAD),
         ),
     ]
@@ -202,7 +213,7 @@ def _identities() -> Json:
         [Query(f"{by} (entra_tenant_info{{{q.ALL_TENANTS}}})", table=True), Query(expiry, table=True)],
         [
             Column("tenant", "Tenant", Look("none"), width=130),
-            Column("B", "Certificate", replace(looks.EXPIRY, no_value=looks.DASH), width=110, cell="color-text"),
+            Column("B", "Certificate", looks.dashed(looks.EXPIRY), width=110, cell="color-text"),
             Column("cloud", "Cloud", Look("none"), width=80),
             Column("tenant_id", "Tenant id", Look("none")),
         ],

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from grafana.model import Json
 
 ONE_TENANT = 'job=~"$job", tenant="$tenant"'
-OF_ROW = ("${__data.fields.Tenant}", "${__data.fields.Source}")
+ROW_FIELDS = ("${__data.fields.Tenant}", "${__data.fields.Source}")
 FAILED = Look("locale", ((None, ORANGE),), decimals=0, minimum=0, no_value="No poll failed")
 ROWS = Look("locale", ((None, "text"),), decimals=0, no_value=looks.DASH)
 BAD_ROWS = Look("locale", ((None, GREEN), (1, ORANGE)), decimals=0, no_value=looks.DASH)
@@ -37,16 +37,16 @@ def report_table() -> Json:
         "ended.",
         [Query(one, table=True) for one in queries],
         [
-            Column("source", "Source", Look("none"), width=190),
-            Column("A", "Rows", ROWS),
-            Column("B", "Twice", BAD_ROWS, cell="color-text"),
-            Column("C", "Incomplete", BAD_ROWS, cell="color-text"),
-            Column("D", "Every", looks.SECONDS),
-            Column("E", "Took", looks.SECONDS),
-            Column("F", "Ended", looks.POLL_AGE),
+            Column("source", "Source", Look("none"), width=215),
+            Column("A", "Rows", ROWS, width=80),
+            Column("B", "Twice", BAD_ROWS, width=75, cell="color-text"),
+            Column("C", "Incomplete", BAD_ROWS, width=100, cell="color-text"),
+            Column("D", "Every", looks.SECONDS, width=85),
+            Column("E", "Took", looks.SECONDS, width=80),
+            Column("F", "Ended", looks.POLL_AGE, width=75),
         ],
         ROWS,
-        width=9,
+        width=11,
     )
 
 
@@ -59,7 +59,7 @@ def tenant_failures() -> Json:
         "words. A poll that fails changes no number.",
         [Query(f"sort_desc(round({found}) > 0)", "{{reason}}", instant=True)],
         FAILED,
-        width=5,
+        width=6,
     )
 
 
@@ -82,6 +82,7 @@ def polls(scope: str) -> list[Json]:
             Look("locale", decimals=0, minimum=0, by_series=True, no_value="No poll failed"),
             width=8,
             stacked=True,
+            columns=True,
         ),
         lines(
             "Duration of polls",
@@ -105,7 +106,7 @@ def troubled_reports(scope: str, width: int) -> Json:
         "Polls that failed within the last 24 hours, by tenant, source and reason. A tenant leads to its dashboard.",
         [Query(failures, table=True)],
         [
-            Column("tenant", "Tenant", Look("none"), links=(to_tenant(*OF_ROW),)),
+            Column("tenant", "Tenant", Look("none"), links=(to_tenant(*ROW_FIELDS),)),
             Column("source", "Source", Look("none")),
             Column("reason", "Reason", Look("none")),
             Column("A", "Failed polls", FAILED, width=110),

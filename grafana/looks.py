@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from grafana.model import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Look, words
 
 DAY = 86_400
@@ -24,6 +26,7 @@ STRENGTH_COLORS = {
     "Unknown": GREY,
 }
 STRENGTH_WORDS = words(**STRENGTH_NAMES)
+NOTHING = {"type": "special", "options": {"match": "null", "result": {"color": GREY, "index": 9, "text": DASH}}}
 STATUS_WORDS = words(
     mfaCapable="mfaCapable: can do MFA",
     mfaRegistered="mfaRegistered: has a method for MFA",
@@ -37,6 +40,12 @@ DONE_WORDS = words(_1=("Yes", GREEN), _0=("No", RED))
 
 COVERED = ((None, RED), (0.6, ORANGE), (0.8, GREEN))
 NOT_TOLD = "Not told by this source"
+
+
+def dashed(look: Look) -> Look:
+    """Show a dash in a table where there is no value, in no colour that means something."""
+    return replace(look, no_value=DASH, mappings=(*look.mappings, NOTHING))
+
 
 COVERAGE = Look("percentunit", COVERED, decimals=1, minimum=0, maximum=1, no_value="No report")
 COVERAGE_LINES = Look("percentunit", decimals=0, minimum=0, maximum=1, by_series=True, no_value="No report")

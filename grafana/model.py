@@ -139,6 +139,7 @@ def stat(
         "orientation": "horizontal",
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         "textMode": text,
+        "wideLayout": False,
     }
     return _panel("stat", title, description, [query], width=width, defaults=look.defaults(), options=options, **more)
 
@@ -147,11 +148,14 @@ def bars(title: str, description: str, queries: Sequence[Query], look: Look, *, 
     """Draw one horizontal bar for each series, in the order in which they come."""
     options = {
         "displayMode": "basic",
+        "maxVizHeight": 28,
         "minVizHeight": 16,
         "minVizWidth": 8,
         "orientation": "horizontal",
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         "showUnfilled": True,
+        "sizing": "manual",
+        "text": {"titleSize": 11, "valueSize": 14},
         "valueMode": "color",
     }
     return _panel(
@@ -167,13 +171,14 @@ def lines(
     *,
     width: int,
     stacked: bool = False,
+    columns: bool = False,
     overrides: Iterable[Json] = (),
     **more: Any,
 ) -> Json:
-    """Draw the series over time, with their last values in the legend."""
+    """Draw the series over time, with their last values in the legend; as columns where there is often nothing."""
     custom = {
-        "drawStyle": "line",
-        "fillOpacity": 30 if stacked else 0,
+        "drawStyle": "bars" if columns else "line",
+        "fillOpacity": 70 if columns else 30 if stacked else 0,
         "lineInterpolation": "linear",
         "lineWidth": 1 if stacked else 2,
         "showPoints": "never",

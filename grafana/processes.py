@@ -109,7 +109,7 @@ def _first() -> list[Json]:
                 f"(increase(entra_exporter_poll_lateness_seconds_bucket{{{OWN}}}[2h])))",
                 instant=True,
             ),
-            Look("s", ((None, GREEN), (15, ORANGE), (60, RED)), decimals=1, no_value="No poll"),
+            Look("s", ((None, GREEN), (15, ORANGE), (60, RED)), no_value="No poll"),
             width=4,
         ),
     ]
@@ -188,6 +188,8 @@ def _graph() -> list[Json]:
             [Query(f"sum by (instance) (increase(entra_exporter_graph_throttled_total{{{OWN}}}[1h]))", "{{instance}}")],
             COUNT,
             width=8,
+            stacked=True,
+            columns=True,
         ),
         lines(
             "Duration of requests to Graph",
