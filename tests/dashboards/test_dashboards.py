@@ -92,6 +92,15 @@ def test_links_lead_to_dashboards(board: Json) -> None:
         }, link
 
 
+def test_alerts_lead_to_dashboards() -> None:
+    """Each alert leads to a dashboard that exists, and fills in only variables that it has."""
+    found = [rule["annotations"]["dashboard_url"] for rule in rules() if "alert" in rule]
+    assert {link.partition("?")[0].removeprefix("/d/") for link in found} == UIDS
+    for link in found:
+        uid, _, query = link.removeprefix("/d/").partition("?")
+        assert set(re.findall(r"var-(\w+)=", query)) <= {one["name"] for one in BOARDS[uid]["templating"]["list"]}, link
+
+
 def test_metrics_exist() -> None:
     """Every metric that a dashboard or a rule names is one of the exporter's, or recorded by a rule."""
     recorded = {rule["record"] for rule in rules() if "record" in rule}
