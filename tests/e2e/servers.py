@@ -138,7 +138,7 @@ def prometheus_on(folder: Path, config: str, *arguments: str) -> Iterator[Promet
         "--web.listen-address=127.0.0.1:0",
         *arguments,
     ]
-    ready = r'(?s)msg="Listening on" address=(\S+).*Server is ready to receive web requests'
+    ready = r'(?s)msg="Listening on"[^\n]*address=(\S+).*Server is ready to receive web requests'
     with started(command, folder / "prometheus.log", ready) as match:
         yield Prometheus(f"http://{match[1]}")
 

@@ -92,7 +92,8 @@ def test_what_is_not_told_is_not_zero(remembered: Prometheus, name: str) -> None
     assert all(not answer.remarks for answers in seen.values() for answer in answers)
     states = {"litware": 2, "wingtip": 3, "woodgrove": 4}
     assert [float(one["value"][1]) for one in seen["Report"][0].result] == [states.get(name, 1)]
-    assert bool(seen["MFA coverage"][0].result) == (name in SHOWN)
+    for title in ("MFA coverage", "People without MFA", "Change in 7 days"):
+        assert bool(seen[title][0].result) == (name in SHOWN), title
     assert bool(seen["Administrators without MFA"][0].result) == (name == "litware")
     assert bool(seen["By method"][0].result) == (name in {"litware", "adatum"})
     assert bool(seen["Data age"][0].result) == (name not in {"tailspin", "woodgrove"})
