@@ -249,7 +249,9 @@ def table(
     if rank is not None:
         transformations.append({"id": "sortBy", "options": {"fields": {}, "sort": [{"field": f"Value #{rank}"}]}})
     shown = [field_of[one.field] for one in columns]
-    hidden = {"Time": True} | {f"Value #{ref}": True for ref in (*hide, *filter(None, [rank]))}
+    # Where only one of several queries has found anything, Grafana gives its values no letter: that is the hidden one.
+    bare = {"Value": True} if hide else {}
+    hidden = {"Time": True} | bare | {f"Value #{ref}": True for ref in (*hide, *filter(None, [rank]))}
     transformations.append(
         {
             "id": "organize",
