@@ -6,33 +6,16 @@ from typing import TYPE_CHECKING
 
 from grafana import looks
 from grafana import queries as q
+from grafana.board import dashboard, place, variable
 from grafana.health import report_table, tenant_failures
-from grafana.model import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    Column,
-    Look,
-    Query,
-    bars,
-    colored,
-    dashboard,
-    lines,
-    override,
-    place,
-    stat,
-    table,
-    variable,
-)
+from grafana.methods import admins_apart, methods, strengths
+from grafana.model import BLUE, GREEN, GREY, ORANGE, PURPLE, Look, Query, colored, override
+from grafana.panels import Column, lines, stat, table
 from grafana.places import COVERAGE, links_from
 
 if TYPE_CHECKING:
     from grafana.model import Json
 
-MEMBERS, GUESTS, ADMINS = 'user_type="member"', 'user_type="guest"', 'is_admin="true"'
-GROUPS = {"Everyone": "", "Members": MEMBERS, "Guests": GUESTS, "Administrators": ADMINS}
 GROUP_COLORS = {"Everyone": BLUE, "Members": GREEN, "Guests": ORANGE, "Administrators": PURPLE}
 VARIABLES = [
     variable("job", "Job", "The exporter's scrape jobs.", "label_values(entra_exporter_build_info, job)", several=True),
@@ -56,7 +39,7 @@ VARIABLES = [
 
 def _first() -> list[Json]:
     """Make the numbers to see first."""
-    admins, admin_gap = q.users(q.ONE, where=ADMINS), q.gap(q.ONE, where=ADMINS)
+    admins, admin_gap = q.users(q.ONE, where=q.ADMINS), q.gap(q.ONE, where=q.ADMINS)
     return [
         stat(
             "MFA coverage",
@@ -124,7 +107,7 @@ def _trend() -> list[Json]:
             "The share who can do MFA: of everyone and, where the source splits, of members, guests and "
             "administrators. The dashed target is the alerts' threshold for this tenant, or 80 % where their rules are"
             " not loaded.",
-            [*(Query(q.coverage(q.ONE, where=at), name) for name, at in GROUPS.items()), Query(q.TARGET, "Target")],
+            [*(Query(q.coverage(q.ONE, where=at), name) for name, at in q.GROUPS.items()), Query(q.TARGET, "Target")],
             looks.COVERAGE_LINES,
             width=14,
             overrides=[*colored(GROUP_COLORS), target],
@@ -152,7 +135,7 @@ def _groups() -> list[Json]:
             "coverage": q.coverage,
         }
         return Query(
-            q.named("group", {name: figures[figure](q.ONE, where=at) for name, at in GROUPS.items()}), table=True
+            q.named("group", {name: figures[figure](q.ONE, where=at) for name, at in q.GROUPS.items()}), table=True
         )
 
     by_status = q.total("entra_registered_users", q.ONE, "status")
@@ -192,93 +175,6 @@ def _groups() -> list[Json]:
     ]
 
 
-def _by_strength(where: str) -> list[Query]:
-    return [Query(q.strong(q.ONE, where=where, strengths=word), name) for word, name in looks.STRENGTH_NAMES.items()]
-
-
-def _strengths() -> list[Json]:
-    """Make what shows how strong the methods are."""
-    share = [
-        f"{q.total('entra_strength_users', q.ONE, 'strength', where=at)} / on () group_left () "
-        f"({q.users(q.ONE, where=at)} > 0)"
-        for at in GROUPS.values()
-    ]
-    rank = q.named("strength", {name: f"vector({number})" for number, name in enumerate(q.STRENGTHS, 1)})
-    ranked = f"({rank}) and on (strength) {q.total('entra_strength_users', q.ONE, 'strength')}"
-    return [
-        lines(
-            "Strength over time",
-            "Users by the strongest method they registered. Each user is in one, so the areas add up to everyone.",
-            _by_strength(""),
-            looks.PEOPLE_LINES,
-            width=12,
-            stacked=True,
-            overrides=colored(looks.STRENGTH_COLORS),
-        ),
-        table(
-            "Strength of members, guests and administrators",
-            "Of each group, the share with this as the strongest method: a column adds up to 100 %. The first row "
-            "withstands phishing; the last but one is a text message or a call, the last a password alone.",
-            [*(Query(expr, table=True) for expr in share), Query(ranked, table=True)],
-            [
-                Column("strength", "Strongest method", Look("none", mappings=(looks.STRENGTH_WORDS,)), width=150),
-                *(Column(ref, name, looks.SHARE, cell="gauge") for ref, name in zip("ABCD", GROUPS, strict=True)),
-            ],
-            looks.SHARE,
-            width=12,
-            rank="E",
-        ),
-    ]
-
-
-def _words_of(family: str, where: str = "") -> list[Query]:
-    return [Query(f"sort_desc({q.total(family, q.ONE, 'method', where=where)} > 0)", "{{method}}", instant=True)]
-
-
-def _methods() -> list[Json]:
-    """Make what shows the methods."""
-    return [
-        bars(
-            "By method",
-            "Users who registered each method, in Microsoft Graph's own words. A user can have several. Methods that "
-            "nobody has are left out.",
-            _words_of("entra_method_users"),
-            looks.PEOPLE,
-            width=14,
-        ),
-        bars(
-            "Preferred second factor",
-            "Users by the second factor that they prefer. Each user is in one; none is nothing that could be one.",
-            _words_of("entra_default_method_users"),
-            looks.PEOPLE,
-            width=10,
-        ),
-    ]
-
-
-def _admins() -> list[Json]:
-    """Make what shows administrators apart."""
-    return [
-        lines(
-            "Administrators by strongest method",
-            "Users with an administrator role by the strongest method they registered. All should be "
-            "phishing-resistant.",
-            _by_strength(ADMINS),
-            looks.PEOPLE_LINES,
-            width=10,
-            stacked=True,
-            overrides=colored(looks.STRENGTH_COLORS),
-        ),
-        bars(
-            "Methods of administrators",
-            "Users with an administrator role who registered each method. A user can have several.",
-            _words_of("entra_method_users", ADMINS),
-            looks.PEOPLE,
-            width=14,
-        ),
-    ]
-
-
 def _report() -> list[Json]:
     """Make what tells whether the numbers can be believed."""
     return [
@@ -311,9 +207,9 @@ def coverage() -> Json:
                 ("", 5, _first()),
                 ("", 9, _trend()),
                 ("", 8, _groups()),
-                ("How strong", 8, _strengths()),
-                ("Methods", 13, _methods()),
-                ("Administrators", 11, _admins()),
+                ("How strong", 8, strengths()),
+                ("Methods", 13, methods()),
+                ("Administrators", 11, admins_apart()),
                 ("The report itself", 7, _report()),
             ]
         ),

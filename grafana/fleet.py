@@ -6,24 +6,10 @@ from typing import TYPE_CHECKING
 
 from grafana import looks
 from grafana import queries as q
+from grafana.board import dashboard, place, variable
 from grafana.health import ROW_FIELDS, troubled_reports
-from grafana.model import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    RED,
-    Column,
-    Look,
-    Query,
-    colored,
-    dashboard,
-    lines,
-    place,
-    stat,
-    table,
-    variable,
-)
+from grafana.model import BLUE, GREEN, GREY, ORANGE, RED, Look, Query, colored
+from grafana.panels import Column, lines, stat, table
 from grafana.places import FLEET, links_from, to_tenant
 
 if TYPE_CHECKING:

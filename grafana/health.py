@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from grafana import looks
 from grafana import queries as q
-from grafana.model import GREEN, ORANGE, Column, Look, Query, bars, lines, table
+from grafana.model import GREEN, ORANGE, Look, Query
+from grafana.panels import Column, bars, lines, table
 from grafana.places import to_tenant
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana.model import link
+from grafana.board import link
 
 if TYPE_CHECKING:
     from grafana.model import Json

@@ -6,34 +6,18 @@ from typing import TYPE_CHECKING
 
 from grafana import looks
 from grafana import queries as q
+from grafana.board import dashboard, place, variable
+from grafana.conversation import COUNT, OWN, QUANTILES, quantile, requests
 from grafana.health import polls, troubled_reports
-from grafana.model import (
-    GREEN,
-    GREY,
-    ORANGE,
-    RED,
-    YELLOW,
-    Column,
-    Look,
-    Query,
-    colored,
-    dashboard,
-    lines,
-    place,
-    stat,
-    table,
-    variable,
-)
+from grafana.model import GREEN, GREY, ORANGE, RED, Look, Query, colored
+from grafana.panels import Column, lines, stat, table
 from grafana.places import EXPORTER, links_from
 
 if TYPE_CHECKING:
     from grafana.model import Json
 
-OWN = 'job=~"$job", instance=~"$instance"'
 POLLED = f'{OWN}, tenant=~"$tenants", source=~"$sources"'
 STATE_COLORS = {"fresh": GREEN, "stale": ORANGE, "expired": RED, "pending": GREY}
-QUANTILES = {"slowest of 100": 0.99, "slowest of 10": 0.9, "middle": 0.5}
-COUNT = Look("locale", decimals=0, minimum=0, by_series=True)
 BYTES = Look("bytes", minimum=0, by_series=True)
 VARIABLES = [
     variable("job", "Job", "The exporter's scrape jobs.", "label_values(entra_exporter_build_info, job)", several=True),
@@ -81,7 +65,7 @@ def _first() -> list[Json]:
         ),
         stat(
             "Polls under way",
-            "Polls that are going on at this moment. More than the tenants' number would be a bug.",
+            "Polls that are going on at this moment, in all processes together.",
             Query(f"sum(entra_exporter_polls_in_progress{{{OWN}}})", instant=True),
             Look("locale", decimals=0, no_value="No exporter"),
             width=4,
@@ -139,7 +123,7 @@ def _reports() -> list[Json]:
             "Lateness of polls",
             "Start of a poll minus the time it was due. A process with more tenants than it can poll, or too little "
             "CPU, is late.",
-            [_quantile(at, "entra_exporter_poll_lateness_seconds", name) for name, at in QUANTILES.items()],
+            [quantile(at, "entra_exporter_poll_lateness_seconds", name) for name, at in QUANTILES.items()],
             looks.SECONDS_LINES,
             width=8,
         ),
@@ -150,63 +134,6 @@ def _reports() -> list[Json]:
             [Query(f"max({overdue})", "most overdue")],
             Look("s", by_series=True),
             width=8,
-        ),
-    ]
-
-
-def _quantile(at: float, histogram: str, name: str) -> Query:
-    return Query(f"histogram_quantile({at}, sum by (le) (increase({histogram}_bucket{{{OWN}}}[1h])))", name)
-
-
-def _graph() -> list[Json]:
-    """Make what shows the conversation with Microsoft."""
-    requests = "entra_exporter_graph_requests_total"
-    mean = "entra_exporter_graph_request_duration_seconds"
-    return [
-        lines(
-            "Requests to Graph per hour, by answer",
-            "Requests of the hour before, by HTTP status. timeout, unreachable and aborted are those without an "
-            "answer.",
-            [Query(f"sum by (code) (increase({requests}{{{OWN}}}[1h]))", "{{code}}")],
-            COUNT,
-            width=8,
-            stacked=True,
-            overrides=colored({"200": GREEN, "429": ORANGE, "403": RED, "503": RED, "timeout": GREY}),
-        ),
-        lines(
-            "Requests to Graph per hour, by report",
-            "Requests of the hour before, by the report they asked for. A large report takes one request for each 999 "
-            "users.",
-            [Query(f"sum by (endpoint) (increase({requests}{{{OWN}}}[1h]))", "{{endpoint}}")],
-            COUNT,
-            width=8,
-            stacked=True,
-        ),
-        lines(
-            "Throttling per hour",
-            "Answers 429 of the hour before: Microsoft Graph asked to wait, and the exporter did.",
-            [Query(f"sum by (instance) (increase(entra_exporter_graph_throttled_total{{{OWN}}}[1h]))", "{{instance}}")],
-            COUNT,
-            width=8,
-            stacked=True,
-            columns=True,
-        ),
-        lines(
-            "Duration of requests to Graph",
-            "From sending a request to the end of its answer; what the exporter waits for because of Microsoft's "
-            "limits is not in it.",
-            [_quantile(at, mean, name) for name, at in QUANTILES.items()],
-            looks.SECONDS_LINES,
-            width=12,
-        ),
-        lines(
-            "Requests for tokens per hour",
-            "Requests of the hour before. refused: look at the credential. unavailable: Entra was. unusable: the "
-            "answer or the key was.",
-            [Query(f"sum by (outcome) (increase(entra_exporter_token_requests_total{{{OWN}}}[1h]))", "{{outcome}}")],
-            COUNT,
-            width=12,
-            overrides=colored({"issued": GREEN, "refused": RED, "unavailable": ORANGE, "unusable": YELLOW}),
         ),
     ]
 
@@ -283,7 +210,7 @@ def _processes() -> Json:
 
 def exporter() -> Json:
     """Make the dashboard."""
-    graph, process = _graph(), _process()
+    graph, process = requests(), _process()
     return dashboard(
         EXPORTER,
         "Exporter",

@@ -19,6 +19,9 @@ WORD = {
 ONE = 'job=~"$job", tenant="$tenant", source="$source", population="$population"'
 ALL = 'job=~"$job", tenant=~"$tenants", source=~"$sources", population="$population"'
 ONE_HEALTH, ALL_HEALTH = (scope.rpartition(", ")[0] for scope in (ONE, ALL))
+#: Whom coverage is told of, each with its selector.
+MEMBERS, GUESTS, ADMINS = 'user_type="member"', 'user_type="guest"', 'is_admin="true"'
+GROUPS = {"Everyone": "", "Members": MEMBERS, "Guests": GUESTS, "Administrators": ADMINS}
 ALL_TENANTS = 'job=~"$job", tenant=~"$tenants"'
 #: The past is the last value known at that moment, up to two hours older: a short gap of then does not matter now.
 PATIENCE = "2h"
