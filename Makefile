@@ -38,7 +38,7 @@ fi; exit 1
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format e2e e2e-engine soak bench lock sbom dist clean
+.PHONY: help demo test check format e2e e2e-engine soak bench dashboards pictures lock sbom dist clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,7 @@ format: $(DEVELOPMENT) ## Format the code and mend what ruff can mend
 
 e2e: $(DEVELOPMENT) ## Test against real servers, which it installs (Debian, as root); ARGS goes to pytest
 	@tests/e2e/install.sh
+	@tests/e2e/install_grafana.sh
 	@$(PY) -m pytest -m e2e tests/e2e $(ARGS)
 
 e2e-engine: $(DEVELOPMENT) ## Build and run the image, render the chart: with a Docker engine and Helm, which it installs
@@ -73,6 +74,15 @@ soak: $(DEVELOPMENT) ## Random faults and scrapes for SOAK_SECONDS, 600 by defau
 bench: $(DEVELOPMENT) ## Measure against the promised figures, half an hour; ARGS: --help, --quick, ...
 	@PY=$(PY) benchmarks/install.sh $(ARGS)
 	@$(PY) -m benchmarks $(ARGS)
+
+dashboards: $(DEVELOPMENT) ## Write the Grafana dashboards in grafana/dashboards, and their copies in the Helm chart
+	@$(PY) -m grafana.generate
+	@deploy/helm/copy-files.sh
+
+pictures: $(DEVELOPMENT) ## Take the pictures in docs/images: the status page and the dashboards
+	@tests/e2e/install.sh
+	@tests/e2e/install_grafana.sh
+	@$(PY) -m tests.e2e.pictures
 
 lock: $(TOOLS)/.installed ## Write all lock files; ARGS=--upgrade takes the newest versions
 	@$(LOCK) pyproject.toml --output-file requirements.lock

@@ -1,4 +1,4 @@
-"""The status page, photographed by a real browser. `python -m tests.e2e.screenshots` makes the README's picture."""
+"""Pages, photographed by a real browser."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 
-from tests.e2e.servers import ROOT, environment, eventually, exporter, get, require
+from tests.e2e.servers import environment, require
 
-PICTURE = ROOT / "docs" / "images" / "status-page.png"
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -35,8 +35,11 @@ class Seen:
     requests: list[str]
 
 
-def photograph(url: str, *, width: int, height: int, dark: bool = False) -> Seen:
-    """Open `url` and take a picture of so many pixels, with the colours of the day or of the night."""
+def photograph(url: str, *, width: int, height: int, dark: bool = False, patience_ms: int = 0) -> Seen:
+    """Open `url` and take a picture of so many pixels, with the colours of the day or of the night.
+
+    A page that goes on drawing after it is loaded is given `patience_ms`, by a clock that runs ahead of ours.
+    """
     with tempfile.TemporaryDirectory() as folder:
         picture, netlog = Path(folder) / "picture.png", Path(folder) / "net.json"
         command = [
@@ -47,11 +50,42 @@ def photograph(url: str, *, width: int, height: int, dark: bool = False) -> Seen
             f"--blink-settings=preferredColorScheme={0 if dark else 1}",
             f"--log-net-log={netlog}",
             f"--screenshot={picture}",
+            *([f"--virtual-time-budget={patience_ms}"] if patience_ms else []),
             url,
         ]
         done = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True, timeout=60)
         console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
         return Seen(picture.read_bytes(), console, _requests(netlog, url))
+
+
+def read(url: str, *, width: int, height: int, patience_ms: int) -> list[str]:
+    """Open `url` and give the texts that stand in the page once it is drawn."""
+    with tempfile.TemporaryDirectory() as folder:
+        size, patience = f"--window-size={width},{height}", f"--virtual-time-budget={patience_ms}"
+        command = [require("chromium"), *FLAGS, f"--user-data-dir={folder}", size, patience, "--dump-dom", url]
+        done = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True, timeout=60)
+    parser = _Texts()
+    parser.feed(done.stdout)
+    return parser.texts
+
+
+class _Texts(HTMLParser):
+    """The texts of a page, without its scripts and styles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self._hidden = False
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self._hidden = tag in {"script", "style"}
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and not self._hidden:
+            self.texts.append(data.strip())
 
 
 def _requests(netlog: Path, url: str) -> list[str]:
@@ -61,16 +95,3 @@ def _requests(netlog: Path, url: str) -> list[str]:
     site = url.rpartition(":")[0]
     asked = [event["params"] for event in log["events"] if event["type"] == start and "url" in event.get("params", {})]
     return [one["url"] for one in asked if site in one.get("network_isolation_key", "")]
-
-
-def main() -> None:
-    """Make the picture in the documentation."""
-    with tempfile.TemporaryDirectory() as folder, exporter(Path(folder) / "log", "demo") as url:
-        answered = b"entra_users{", b'tenant="fabrikam",source="userRegistrationDetails",state="fresh"} 1'
-        eventually("reports", lambda: all(part in get(f"{url}/metrics")[0] for part in answered))
-        PICTURE.parent.mkdir(exist_ok=True)
-        PICTURE.write_bytes(photograph(f"{url}/", width=1280, height=680).picture)
-
-
-if __name__ == "__main__":
-    main()

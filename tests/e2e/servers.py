@@ -105,10 +105,14 @@ class Prometheus:
 
     url: str
 
+    def answer(self, path: str, **parameters: str) -> Any:
+        """Return a whole answer of the HTTP API, with its warnings."""
+        body, _ = get(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
+        return json.loads(body)
+
     def ask(self, path: str, **parameters: str) -> Any:
         """Return the `data` of an answer of the HTTP API."""
-        body, _ = get(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}")
-        return json.loads(body)["data"]
+        return self.answer(path, **parameters)["data"]
 
     def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
         """Evaluate an expression now: its series, each as labels and value."""
@@ -118,16 +122,23 @@ class Prometheus:
 @contextmanager
 def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
     """Run a Prometheus during the body that scrapes `target`, an address, once a second."""
+    with prometheus_on(folder, PROMETHEUS_CONFIG % target.removeprefix("http://")) as running:
+        yield running
+
+
+@contextmanager
+def prometheus_on(folder: Path, config: str, *arguments: str) -> Iterator[Prometheus]:
+    """Run a Prometheus during the body, with its data in `folder`/tsdb."""
     program = require("prometheus")
-    config = folder / "prometheus.yml"
-    config.write_text(PROMETHEUS_CONFIG % target.removeprefix("http://"))
+    (folder / "prometheus.yml").write_text(config)
     command = [
         program,
-        f"--config.file={config}",
+        f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
         "--web.listen-address=127.0.0.1:0",
+        *arguments,
     ]
-    ready = r'(?s)msg="Listening on" address=(\S+).*Server is ready to receive web requests'
+    ready = r'(?s)msg="Listening on"[^\n]*address=(\S+).*Server is ready to receive web requests'
     with started(command, folder / "prometheus.log", ready) as match:
         yield Prometheus(f"http://{match[1]}")
 

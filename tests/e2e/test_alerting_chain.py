@@ -134,6 +134,7 @@ def test_coverage_that_falls(chain: Chain) -> None:
         "summary": "contoso: only 50% of the users can do MFA",
         "description": "50% of the 200 users in userRegistrationDetails are mfaCapable; the threshold is 80%.",
         "runbook_url": "docs/runbooks.md#entracoveragelow",
+        "dashboard_url": "/d/entra-mfa-coverage?var-tenant=contoso&var-source=userRegistrationDetails",
     }
     everybody = {"contoso-webhook", "identity-slack", "slack-identity-slack"}
     servers.eventually("all who should know", lambda: everybody <= {name for name, _ in chain.told.messages})

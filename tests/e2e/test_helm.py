@@ -167,8 +167,12 @@ def test_rules_are_the_same(scenario: str, tmp_path: Path) -> None:
     checked = promtool("check", "rules", str(tmp_path / "rules.yml"))
     assert checked.returncode == 0, checked.stdout.decode()
     files = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
-    base = "https://git.example/entra-mfa-exporter/blob/main/" if scenario == "sharded" else ""
+    sharded = scenario == "sharded"
+    base, grafana = (
+        ("https://git.example/entra-mfa-exporter/blob/main/", "https://grafana.example") if sharded else ("", "")
+    )
     texts = [file.read_text().replace("runbook_url: docs/", f"runbook_url: {base}docs/") for file in files]
+    texts = [text.replace('dashboard_url: "/d/', f'dashboard_url: "{grafana}/d/') for text in texts]
     shipped = [group for text in texts for group in yaml.safe_load(text)["groups"]]
     assert spec["groups"][: len(shipped)] == shipped
     assert shipped

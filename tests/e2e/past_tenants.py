@@ -1,0 +1,164 @@
+"""Simulated tenants of the past weeks and the reports that the exporter's own code counts of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from exporter.errors import PollError, Reason
+from exporter.metrics.exposition import render
+from exporter.metrics.family import sample
+from exporter.polling.health import CREDENTIAL_EXPIRY, TENANT_INFO, Health, State
+from exporter.reports.credential_user_registration_count import STATUSES
+from exporter.reports.credential_user_registration_count import _report as count_report
+from exporter.reports.rows import decode_page
+from exporter.reports.user_registration_details import Reading
+from exporter.simulator import GeneratedPopulation, Truth, count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exporter.metrics.family import Family
+    from exporter.reports.report import Report
+
+HOUR, DAY = 3600, 86_400
+DAYS = 30
+START = 1_790_000_000 // DAY * DAY
+END = START + DAYS * DAY + 9 * HOUR  # nine in the morning
+DETAILS, COUNT = "userRegistrationDetails", "credentialUserRegistrationCount"
+PAGE = 999
+BOTH = ("user_type", "is_admin")
+
+
+def _never(hours_ago: int) -> Reason | None:
+    return None
+
+
+def at_hours(**hours_of: set[int]) -> Callable[[int], Reason | None]:
+    """Make a plan of failures: for each reason, how many hours before the end."""
+    return lambda hours_ago: next((Reason(name) for name, hours in hours_of.items() if hours_ago in hours), None)
+
+
+@dataclass
+class PastTenant:
+    """One tenant as it was polled every hour.
+
+    `joining` are people of another company, from `joined_days_ago` on; `novel` ones have a method not known yet.
+    """
+
+    name: str
+    users: int
+    maturity: float
+    campaign_days_ago: int = 300
+    source: str = DETAILS
+    splits: tuple[str, ...] = BOTH
+    joining: int = 0
+    joined_days_ago: int = 4
+    novel: int = 0
+    instances: tuple[int, ...] = (0,)
+    trouble: Callable[[int], Reason | None] = _never
+    certificate_days: float | None = None
+    health: Health = field(default_factory=lambda: Health(HOUR))
+    _reports: dict[int, Report] = field(default_factory=dict)
+
+    @cached_property
+    def populations(self) -> tuple[GeneratedPopulation, ...]:
+        def people(seed: int, users: int, maturity: float) -> GeneratedPopulation:
+            campaign = DAYS - self.campaign_days_ago - 20
+            return GeneratedPopulation(
+                seed=seed, users=users, maturity=maturity, epoch=START, period_seconds=DAY, campaign_day=campaign
+            )
+
+        seed = sum(map(ord, self.name))
+        own = people(seed, self.users, self.maturity)
+        return (own, people(seed + 1, self.joining, 0.05)) if self.joining else (own,)
+
+    def rows(self, day: int) -> Iterator[dict[str, Any]]:
+        """Give the rows of the report that was computed on a day, 0 to DAYS."""
+        yield from self.populations[0].rows(day)
+        if self.joining and day > DAYS - self.joined_days_ago:
+            yield from self.populations[1].rows(day)
+        for row in self.populations[0].rows(day)[: self.novel]:
+            yield row | {"id": f"{row['id']}-novel", "isAdmin": True, "methodsRegistered": ["brainWave"]}
+
+    def truth(self, day: int) -> Truth:
+        """Count the rows of a day the plain way."""
+        return count(self.rows(day))
+
+    def report(self, at: int) -> Report:
+        """Count the report that was there at this time, as a poll does."""
+        day = (at - START) // DAY
+        if day not in self._reports:
+            self._reports[day] = self._count(day) if self.source == COUNT else self._read(day)
+        return self._reports[day]
+
+    def _read(self, day: int) -> Report:
+        reading, rows = Reading(self.splits), list(self.rows(day))
+        for first in range(0, len(rows), PAGE):
+            reading.take(decode_page(msgspec.json.encode({"value": rows[first : first + PAGE]})))
+        return reading.report()
+
+    def _count(self, day: int) -> Report:
+        truth = self.truth(day)
+        entries = [{"registrationStatus": one, "registrationCount": truth.status(one)} for one in STATUSES]
+        return count_report(truth.total, entries)
+
+    def poll(self, at: int) -> Reason | None:
+        """Poll at this time: give what went wrong."""
+        reason, health = self.trouble((END - at) // HOUR), self.health
+        error = PollError(reason, "as planned") if reason else None
+        health.count(self.source, error)
+        health.last_attempt, health.duration = float(at), 1.5 + self.users / 900 + at // HOUR % 7 / 5
+        if error is None:
+            health.succeeded(self.report(at), at)
+        else:
+            health.failed(error)
+        if health.last_success is not None and at - health.last_success > 3 * HOUR:
+            health.state = State.EXPIRED
+        return reason
+
+    def lines(self) -> dict[Family, bytes]:
+        """Render the health and, where it may be shown, the report."""
+        shown = self.health.report if self.health.state in {State.FRESH, State.STALE} else None
+        labels = {"tenant": self.name, "source": self.source, "population": "all"}
+        told = [*self.health.samples(self.source), sample(TENANT_INFO, 1, tenant_id=self.tenant_id, cloud="global")]
+        if self.certificate_days is not None:
+            told.append(sample(CREDENTIAL_EXPIRY, END + self.certificate_days * DAY))
+        return render(told, tenant=self.name) | (render(shown.samples, **labels) if shown else {})
+
+    @property
+    def tenant_id(self) -> str:
+        """Its id."""
+        return f"5117a7ed-0000-4000-8000-{sum(map(ord, self.name)):012x}"
+
+
+def past_tenants() -> list[PastTenant]:
+    """Make the tenants, each with something to see.
+
+    contoso has a campaign behind it, and a pair of exporters, as northwind has. fabrikam is amid one, adatum has no
+    splits, tailspin grants the counting report only. fourthcoffee has taken over another company. litware could not be
+    polled for two hours, wingtip for days, and woodgrove, without a licence, never.
+    """
+    return [
+        PastTenant(
+            "contoso",
+            9_300,
+            0.75,
+            campaign_days_ago=12,
+            instances=(0, 1),
+            trouble=at_hours(throttled={9, 171}, timeout={300}),
+            certificate_days=45,
+            novel=4,
+        ),
+        PastTenant("fabrikam", 3_400, 0.42, campaign_days_ago=3, trouble=at_hours(graph_error={5, 6, 320})),
+        PastTenant("northwind", 420, 0.93, campaign_days_ago=20, instances=(0, 1), certificate_days=12),
+        PastTenant("tailspin", 2_300, 0.25, campaign_days_ago=5, source=COUNT),
+        PastTenant("adatum", 1_500, 0.6, splits=()),
+        PastTenant("fourthcoffee", 800, 0.8, joining=160),
+        PastTenant("litware", 1_100, 0.7, campaign_days_ago=25, trouble=at_hours(throttled={0, 1})),
+        PastTenant("wingtip", 600, 0.5, trouble=at_hours(forbidden=set(range(100)))),
+        PastTenant("woodgrove", 900, 0.1, trouble=at_hours(unlicensed=set(range((DAYS + 1) * 24)))),
+    ]
