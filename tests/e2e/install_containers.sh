@@ -34,9 +34,9 @@ install_docker() {
   command -v dockerd >/dev/null && command -v mmdebstrap >/dev/null && return
   echo "Installing docker.io and mmdebstrap ..."
   # The tests start an engine of their own: the package's must not begin to run.
-  local policy=/usr/sbin/policy-rc.d
+  policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
-    trap "rm -f $policy" EXIT
+    trap 'rm -f "$policy"' EXIT
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod +x "$policy"
   fi
@@ -54,6 +54,7 @@ install_linters() {
 }
 
 mirror() {
+  # shellcheck disable=SC2016 # apt's variable, not the shell's
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1
 }
 

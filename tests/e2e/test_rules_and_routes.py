@@ -14,7 +14,7 @@ from tests.shipped_alerts import ALERTMANAGER, DEPLOY, RULE_FILES, RULE_TESTS, T
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.e2e
 MESSAGE: dict[str, Any] = {
     "receiver": "identity-urgent",
     "status": "firing",
@@ -41,6 +41,13 @@ MESSAGE: dict[str, Any] = {
 def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run amtool."""
     return subprocess.run([require("amtool"), *arguments], check=False, capture_output=True, text=True)
+
+
+def test_promtool_takes_the_rules() -> None:
+    """`promtool check rules` finds rules in every file, and nothing to say about them."""
+    checked = promtool("check", "rules", *map(str, (*RULE_FILES, THRESHOLDS)))
+    assert checked.returncode == 0, checked.stdout.decode()
+    assert checked.stdout.decode().count(" rules found") == len(RULE_FILES) + 1
 
 
 @pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.name)
