@@ -53,9 +53,11 @@ install_linters() {
   touch .e2e/tools/.installed
 }
 
+# Where this machine gets its packages from, and so anything else of Debian's.
 mirror() {
   # shellcheck disable=SC2016 # apt's variable, not the shell's
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
+    "Codename: $(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" | head -n 1
 }
 
 # Debian 12 has no docker-compose that knows today's format; that of Debian 13 runs there unpacked.

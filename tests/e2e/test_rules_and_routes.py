@@ -68,11 +68,14 @@ def test_prometheus_takes_the_example(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout.decode()
 
 
-def test_alertmanager_takes_the_configuration() -> None:
+@pytest.mark.parametrize(
+    ("path", "templates"), [(ALERTMANAGER, 1), (DEPLOY / "compose" / "alertmanager.yml", 0)], ids=["example", "compose"]
+)
+def test_alertmanager_takes_the_configuration(path: Path, templates: int) -> None:
     """`amtool check-config` finds nothing wrong with the configuration and its templates."""
-    checked = amtool("check-config", str(ALERTMANAGER))
+    checked = amtool("check-config", str(path))
     assert checked.returncode == 0, checked.stderr
-    assert "1 templates" in checked.stdout
+    assert f"{templates} templates" in checked.stdout
 
 
 @pytest.mark.parametrize(
