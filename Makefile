@@ -38,7 +38,7 @@ fi; exit 1
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format e2e e2e-engine soak bench dashboards pictures lock sbom dist clean
+.PHONY: help demo test check format e2e e2e-light soak bench dashboards pictures lock sbom dist clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -59,14 +59,16 @@ format: $(DEVELOPMENT) ## Format the code and mend what ruff can mend
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
-e2e: $(DEVELOPMENT) ## Test against real servers, which it installs (Debian, as root); ARGS goes to pytest
+e2e: $(DEVELOPMENT) ## Test against real servers, an engine and Helm, which it installs (Debian, as root)
+	@tests/e2e/install.sh
+	@tests/e2e/install_grafana.sh
+	@tests/e2e/install_containers.sh
+	@$(PY) -m pytest -m "e2e or engine" tests/e2e $(ARGS)
+
+e2e-light: $(DEVELOPMENT) ## The same without an engine and Helm, which take minutes to install; ARGS goes to pytest
 	@tests/e2e/install.sh
 	@tests/e2e/install_grafana.sh
 	@$(PY) -m pytest -m e2e tests/e2e $(ARGS)
-
-e2e-engine: $(DEVELOPMENT) ## Build and run the image, render the chart: with a Docker engine and Helm, which it installs
-	@tests/e2e/install_containers.sh
-	@$(PY) -m pytest -m engine tests/e2e $(ARGS)
 
 soak: $(DEVELOPMENT) ## Random faults and scrapes for SOAK_SECONDS, 600 by default; ARGS=--seed=N repeats a run
 	@$(PY) -m tests.soak.soak --seconds=$(SOAK_SECONDS) $(ARGS)

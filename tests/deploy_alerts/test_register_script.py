@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import yaml
 
 from exporter.check import PERMISSION_IDS
 from exporter.simulator.certificate import server_context
+from tests.e2e.servers import require
 from tests.shipped_alerts import DEPLOY
 
 if TYPE_CHECKING:
@@ -180,9 +180,9 @@ def test_consent_is_tried_again(azure: Azure, refusals: int, status: int) -> Non
     assert ("no consent" in done.stderr) == bool(status)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_certificate(azure: Azure, tmp_path: Path) -> None:
     """Of a certificate the public half is uploaded, beside what is there."""
+    require("openssl")
     certificate = tmp_path / "exporter.crt"
     server_context(certificate)
     done = azure.run("--certificate", str(certificate))
@@ -208,11 +208,3 @@ def test_wrong_arguments(azure: Azure, arguments: list[str]) -> None:
     done = azure.run(*arguments)
     assert (done.returncode, azure.changes()) == (2, [])
     assert done.stderr.startswith("register.sh: ")
-
-
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed; make e2e installs it")
-def test_shellcheck() -> None:
-    """shellcheck has nothing to say about any script that is shipped."""
-    scripts = [str(path) for path in DEPLOY.rglob("*.sh")]
-    checked = subprocess.run(["shellcheck", *scripts], check=False, capture_output=True, text=True)
-    assert (checked.returncode, checked.stdout) == (0, "")

@@ -2,7 +2,7 @@
 
 Rules and Alertmanager's configuration are the shipped ones. Changed are, by machine, only times (every `for` is one
 second but for one, Alertmanager waits for nothing) and addresses: each receiver is a path on a web server of the
-test's own.
+test's own, and mail goes to a mail server of its own, which knows no TLS.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import yaml
 from aiohttp import web
 
+from tests.e2e.mailbox import Mail, Mailbox
 from tests.e2e.servers import Prometheus, eventually, require, started
 from tests.shipped_alerts import ALERTMANAGER, RULE_FILES
 
@@ -49,10 +50,11 @@ def in_thread(running: AbstractAsyncContextManager[Any]) -> Iterator[Any]:
 
 @dataclass
 class Told:
-    """A web server that takes what Alertmanager sends, as (receiver, message) in order."""
+    """A web server that takes what Alertmanager sends, as (receiver, message) in order, and a mailbox."""
 
     messages: list[tuple[str, Any]] = field(default_factory=list)
     url: str = ""
+    mailbox: Mailbox = field(default_factory=Mailbox)
     _runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -63,10 +65,12 @@ class Told:
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         host, port = self._runner.addresses[0]
         self.url = f"http://{host}:{port}"
+        await self.mailbox.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._runner is not None
+        await self.mailbox.__aexit__()
         await self._runner.cleanup()
 
     async def _take(self, request: web.Request) -> web.Response:
@@ -86,6 +90,14 @@ class Told:
 
         return eventually(f"{status} {labels}", look)[-1]
 
+    def mailed(self, subject: str) -> Mail:
+        """Wait for a mail with this subject and return it."""
+
+        def look() -> list[Mail]:
+            return [mail for mail in self.mailbox.mails if mail.message["Subject"] == subject]
+
+        return eventually(f"a mail: {subject}", look)[-1]
+
 
 def hurried_rules(path: Path) -> str:
     """Return a file of rules in which every alert that lasts a second fires."""
@@ -102,14 +114,17 @@ def _hurried(route: dict[str, Any]) -> None:
         _hurried(child)
 
 
-def alertmanager_config(url: str) -> str:
-    """Return the shipped configuration with every receiver at `url`, and nothing waited for. Mail is left out."""
+def alertmanager_config(url: str, mail: str) -> str:
+    """Return the shipped configuration with every receiver at `url` or the server `mail`, and nothing waited for."""
     config = yaml.safe_load(ALERTMANAGER.read_text())
-    config["global"] = {}
+    config["global"] = {
+        "smtp_from": config["global"]["smtp_from"],
+        "smtp_smarthost": mail,
+        "smtp_require_tls": False,
+    }
     config["templates"] = [str(ALERTMANAGER.parent / one) for one in config["templates"]]
     _hurried(config["route"])
     for receiver in config["receivers"]:
-        receiver.pop("email_configs", None)
         receiver["slack_configs"] = [
             {**one, "api_url": f"{url}/slack-{receiver['name']}"} for one in receiver.get("slack_configs", ())
         ]
@@ -123,7 +138,7 @@ def alertmanager(folder: Path, told: Told) -> Iterator[str]:
     """Run an Alertmanager during the body; gives its address."""
     program = require("prometheus-alertmanager")
     config = folder / "alertmanager.yml"
-    config.write_text(alertmanager_config(told.url))
+    config.write_text(alertmanager_config(told.url, told.mailbox.address))
     command = [
         program,
         f"--config.file={config}",

@@ -26,7 +26,7 @@ def installed(*parts: str) -> Path:
     """Return the path of something in .e2e; without it the test is skipped, or fails where CI promises to have it."""
     path = TOOLS.joinpath(*parts)
     if not path.exists():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{path.name} is not in .e2e: run `make e2e-engine`")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{path.name} is not in .e2e: run `make e2e`")
     return path
 
 

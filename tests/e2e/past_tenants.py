@@ -113,7 +113,7 @@ class PastTenant:
         health.count(self.source, error)
         health.last_attempt, health.duration = float(at), 1.5 + self.users / 900 + at // HOUR % 7 / 5
         if error is None:
-            health.succeeded(self.report(at), at)
+            health.succeeded(self.source, self.report(at), at)
         else:
             health.failed(error)
         if health.last_success is not None and at - health.last_success > 3 * HOUR:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.servers import Prometheus
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.e2e
 CLIENT_ID = "bbbbbbbb-0000-4000-8000-000000000001"
 TENANTS = {name: f"aaaaaaaa-0000-4000-8000-{number:012x}" for number, name in enumerate(["contoso", "fabrikam"], 1)}
 USERS = 200
@@ -40,9 +40,10 @@ tenants:
 """
 
 
-def people(capable: int) -> list[dict[str, Any]]:
-    """Give the rows of a report of USERS people of whom so many can do MFA, with a passkey each."""
+def people(capable: int, *, administrator: bool = True) -> list[dict[str, Any]]:
+    """Give the rows of a report of USERS people: who can do MFA has a passkey; whether the administrator is apart."""
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
+    able = [administrator, *(number < capable for number in range(1, USERS))]
     return [
         {
             "id": f"canary-id-{number}",
@@ -51,10 +52,10 @@ def people(capable: int) -> list[dict[str, Any]]:
             "isSsprRegistered": True,
             "isSsprEnabled": True,
             "isSsprCapable": True,
-            "isMfaRegistered": number < capable,
-            "isMfaCapable": number < capable,
-            "isPasswordlessCapable": number < capable,
-            "methodsRegistered": ["fido2SecurityKey"] if number < capable else ["email"],
+            "isMfaRegistered": able[number],
+            "isMfaCapable": able[number],
+            "isPasswordlessCapable": able[number],
+            "methodsRegistered": ["fido2SecurityKey"] if able[number] else ["email"],
             "userPreferredMethodForSecondaryAuthentication": "none",
             "lastUpdatedDateTime": moment,
         }
@@ -71,11 +72,11 @@ class Chain:
     prometheus: Prometheus
     exporter: ExitStack
 
-    def report(self, tenant: str, capable: int) -> None:
-        """Let Microsoft report so many people who can do MFA from now on."""
+    def report(self, tenant: str, capable: int, *, administrator: bool = True) -> None:
+        """Let Microsoft report so many people who can do MFA from now on, and whether the administrator can."""
         population = self.simulation.tenants[TENANTS[tenant]].population
         assert isinstance(population, FixedPopulation)
-        population.replace(people(capable))
+        population.replace(people(capable, administrator=administrator))
 
     def withdraw_permission(self, tenant: str) -> None:
         """Take the application's permissions back, and the tokens that still hold them."""
@@ -113,7 +114,7 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
         running = Chain(simulation, told, prometheus, exporter)
         assert running.firing() == set()
         yield running
-        assert "canary" not in str(told.messages)
+        assert "canary" not in f"{told.messages} {[mail.message.as_string() for mail in told.mailbox.mails]}"
         evaluated = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
         assert [(rule["name"], rule["lastError"]) for rule in evaluated if rule["health"] != "ok"] == []
 
@@ -147,6 +148,27 @@ def test_coverage_that_falls(chain: Chain) -> None:
     chain.report("contoso", 180)
     chain.told.waited_for("resolved", alertname="EntraCoverageLow", tenant="contoso")
     assert chain.firing() == set()
+
+
+def test_administrator_without_mfa(chain: Chain) -> None:
+    """What is urgent about coverage is also mailed, as text and as HTML, and so is its end."""
+    chain.report("fabrikam", 190, administrator=False)
+    summary = "fabrikam: administrators who cannot do MFA: 1"
+    receiver, _ = chain.told.waited_for("firing", alertname="EntraAdminsNotMfaCapable", tenant="fabrikam")
+    assert receiver == "identity-urgent"
+    mail = chain.told.mailed(f"FIRING critical: {summary}")
+    assert mail.recipients == ("identity@example.com",)
+    assert (mail.message["To"], mail.message["From"]) == ("identity@example.com", "alertmanager@example.com")
+    description = "1 of 1 administrators in userRegistrationDetails are not mfaCapable; tolerated are 0."
+    assert mail.text("plain").splitlines()[:2] == [f"FIRING critical: {summary}", description]
+    assert f"critical: {summary}</h3>" in mail.text("html")
+    assert description in mail.text("html")
+    for kind in ("plain", "html"):
+        assert "docs/runbooks.md#entraadminsnotmfacapable" in mail.text(kind)
+
+    chain.report("fabrikam", 190)
+    assert summary in chain.told.mailed(f"RESOLVED critical: {summary}").text("plain")
+    assert {one.recipients for one in chain.told.mailbox.mails} == {("identity@example.com",)}
 
 
 def test_permission_that_is_withdrawn(chain: Chain) -> None:

@@ -39,6 +39,15 @@ def test_lint(scenario: str) -> None:
     assert "[WARNING]" not in output
 
 
+def test_scenarios_leave_nothing_out() -> None:
+    """Every kind of object that the chart can make is in one of the scenarios at least."""
+    made = {one["kind"] for scenario in SCENARIOS for one in rendered(scenario).objects}
+    assert made == {
+        "ConfigMap", "Deployment", "NetworkPolicy", "Pod", "PodDisruptionBudget", "PrometheusRule", "Service",
+        "ServiceAccount", "ServiceMonitor", "StatefulSet",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_objects_are_valid(scenario: str, tmp_path: Path) -> None:
     """Every object fits the schema of its kind, without a key that the kind does not know."""

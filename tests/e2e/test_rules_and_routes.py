@@ -14,7 +14,7 @@ from tests.shipped_alerts import ALERTMANAGER, DEPLOY, RULE_FILES, RULE_TESTS, T
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.e2e
 MESSAGE: dict[str, Any] = {
     "receiver": "identity-urgent",
     "status": "firing",
@@ -43,6 +43,13 @@ def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([require("amtool"), *arguments], check=False, capture_output=True, text=True)
 
 
+def test_promtool_takes_the_rules() -> None:
+    """`promtool check rules` finds rules in every file, and nothing to say about them."""
+    checked = promtool("check", "rules", *map(str, (*RULE_FILES, THRESHOLDS)))
+    assert checked.returncode == 0, checked.stdout.decode()
+    assert checked.stdout.decode().count(" rules found") == len(RULE_FILES) + 1
+
+
 @pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.name)
 def test_rules(path: Path) -> None:
     """Every alert fires when it should, with the text it should have, and keeps silent otherwise."""
@@ -61,11 +68,14 @@ def test_prometheus_takes_the_example(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout.decode()
 
 
-def test_alertmanager_takes_the_configuration() -> None:
+@pytest.mark.parametrize(
+    ("path", "templates"), [(ALERTMANAGER, 1), (DEPLOY / "compose" / "alertmanager.yml", 0)], ids=["example", "compose"]
+)
+def test_alertmanager_takes_the_configuration(path: Path, templates: int) -> None:
     """`amtool check-config` finds nothing wrong with the configuration and its templates."""
-    checked = amtool("check-config", str(ALERTMANAGER))
+    checked = amtool("check-config", str(path))
     assert checked.returncode == 0, checked.stderr
-    assert "1 templates" in checked.stdout
+    assert f"{templates} templates" in checked.stdout
 
 
 @pytest.mark.parametrize(

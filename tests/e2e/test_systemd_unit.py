@@ -14,7 +14,7 @@ from tests.shipped_alerts import DEPLOY
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.e2e
 UNIT = DEPLOY / "systemd" / "entra-mfa-exporter.service"
 
 

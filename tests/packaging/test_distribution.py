@@ -50,7 +50,7 @@ def test_sdist_holds_what_its_tests_need(built: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {"LICENSE", "Makefile", "README.md", "pyproject.toml", "requirements.lock", "requirements-dev.lock"}
-    assert wanted | {"exporter/__init__.py", "tests/packaging/test_locks.py"} <= names
+    assert wanted | {"exporter/__init__.py", "tests/packaging/test_locks.py", ".ci/run"} <= names
 
 
 def test_the_same_tree_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:

@@ -37,6 +37,17 @@ def test_help_lists_every_target() -> None:
     assert sorted(told) == sorted(targets.split())
 
 
+def test_no_end_to_end_test_is_left_out() -> None:
+    """Every module of end-to-end tests has one of two marks, `make e2e` runs both, and CI runs `make e2e`."""
+    modules = [path.read_text() for path in (ROOT / "tests" / "e2e").glob("test_*.py")]
+    marks = {mark for text in modules for mark in re.findall(r"pytest\.mark\.(e2e|engine)\b", text) or ["none"]}
+    assert marks == {"e2e", "engine"}
+    recipe = make(ROOT, "--dry-run", "e2e").stdout
+    assert '-m "e2e or engine" tests/e2e' in recipe
+    assert {"tests/e2e/install.sh", "tests/e2e/install_containers.sh"} <= set(recipe.split())
+    assert "\nstep make e2e\n" in (ROOT / ".ci" / "run").read_text()
+
+
 def test_old_python_is_refused_in_a_sentence(clone: Path) -> None:
     """Without a Python that is new enough the user reads what to install, and nothing is left behind."""
     old = fake_python(clone / "python3.9", "exit 1")

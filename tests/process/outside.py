@@ -80,7 +80,7 @@ class Process:
                 [sys.executable, *mode, "-m", "exporter", *map(str, arguments)],
                 cwd=ROOT,
                 env={"PATH": os.environ["PATH"], **environ},
-                bufsize=0,  # a line is read, the rest is left to communicate()
+                bufsize=0,  # what a read takes ahead, communicate() would not find any more
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=log if stderr is None else stderr,

@@ -1,0 +1,101 @@
+"""What is not said because something else says it: every pair of alerts, given to a real Alertmanager."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.e2e import alerting, servers
+from tests.shipped_alerts import alerts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+ALERTS = {one["alert"]: one["labels"] for one in alerts()}
+COVERAGE = {name for name, labels in ALERTS.items() if labels["topic"] == "coverage"}
+POLLING = {name for name, labels in ALERTS.items() if labels["topic"] == "polling"}
+SILENCES = {
+    "EntraTenantUnwatched": COVERAGE | POLLING,
+    "EntraReportExpired": COVERAGE | {"EntraReportStale", "EntraPollFailing", "EntraPollsUnreliable"},
+    "EntraAccessLost": {"EntraPollFailing", "EntraPollsUnreliable", "EntraReportStale", "EntraReportNeverThere"},
+    "EntraPollFailing": {"EntraPollsUnreliable"},
+    "EntraReportNeverThere": {"EntraPollsUnreliable"},
+    "EntraUsersCollapsed": COVERAGE - {"EntraUsersCollapsed"},
+    "EntraCredentialExpiringSoon": {"EntraCredentialExpiring"},
+}
+ABSENT = "EntraExporterAbsent"
+
+
+class Alertmanager:
+    """A running Alertmanager, spoken to by its HTTP API."""
+
+    def __init__(self, address: str) -> None:
+        self._url = f"http://{address}/api/v2/alerts"
+
+    def give(self, *labels: dict[str, str]) -> None:
+        """Let alerts with these labels fire."""
+        body = json.dumps([{"labels": one, "annotations": {"summary": "a test"}} for one in labels]).encode()
+        request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
+
+    def held(self) -> tuple[int, set[tuple[str, str]]]:
+        """Tell how many alerts there are, and which of them, by tenant and name, are inhibited."""
+        known: list[dict[str, Any]] = json.loads(servers.get(self._url)[0])
+        inhibited = [one["labels"] for one in known if one["status"]["inhibitedBy"]]
+        return len(known), {(labels["tenant"], labels["alertname"]) for labels in inhibited}
+
+    def settled(self, alerts: int, inhibited: int) -> set[tuple[str, str]]:
+        """Wait until it has so many alerts and holds so many of them back at least; tell which it holds back."""
+
+        def look() -> bool:
+            count, held = self.held()
+            return count == alerts and len(held) >= inhibited
+
+        servers.eventually(f"{inhibited} of {alerts} inhibited", look)
+        return self.held()[1]
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
+    """An Alertmanager with the shipped routes and inhibitions."""
+    with alerting.in_thread(alerting.Told()) as told, alerting.alertmanager(tmp_path, told) as address:
+        yield Alertmanager(address)
+
+
+def one(name: str, tenant: str, source: str = "userRegistrationDetails") -> dict[str, str]:
+    """Give the labels of an alert."""
+    return {"alertname": name, "tenant": tenant, "source": source, **ALERTS[name]}
+
+
+def test_every_pair(alertmanager: Alertmanager) -> None:
+    """An alert is kept quiet by those that explain it, of the same tenant, and by no other of the whole set."""
+    pairs = list(combinations(sorted(set(ALERTS) - {ABSENT}), 2))
+    alertmanager.give(*(one(name, "-".join(pair)) for pair in pairs for name in pair))
+    ordered = [(pair, *names) for pair in pairs for names in (pair, pair[::-1])]
+    expected = {("-".join(pair), quiet) for pair, loud, quiet in ordered if quiet in SILENCES.get(loud, ())}
+    assert alertmanager.settled(2 * len(pairs), len(expected)) == expected
+
+
+def test_another_tenant_or_source(alertmanager: Alertmanager) -> None:
+    """Nothing is kept quiet by what fires of another tenant, or of another source where the report matters."""
+    alertmanager.give(one("EntraReportExpired", "contoso"), one("EntraTenantUnwatched", "adatum"))
+    alertmanager.give(one("EntraCoverageLow", "contoso"), one("EntraPollFailing", "contoso"))
+    alertmanager.give(
+        one("EntraCoverageLow", "fabrikam"), one("EntraPollFailing", "contoso", "usersRegisteredByFeature")
+    )
+    assert alertmanager.settled(6, 2) == {("contoso", "EntraCoverageLow"), ("contoso", "EntraPollFailing")}
+
+
+def test_no_exporter_at_all(alertmanager: Alertmanager) -> None:
+    """Where there is no exporter, nothing is said about any tenant but that."""
+    alertmanager.give({"alertname": ABSENT, **ALERTS[ABSENT]})
+    alertmanager.give(*(one(name, name) for name in set(ALERTS) - {ABSENT}))
+    expected = {(name, name) for name in COVERAGE | POLLING}
+    assert alertmanager.settled(len(ALERTS), len(expected)) == expected

@@ -1,0 +1,24 @@
+"""The shell scripts, read by shellcheck."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docs.pages import ROOT, files
+from tests.e2e.servers import require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+SCRIPTS = [path for path in files() if path.suffix == ".sh" or path == ROOT / ".ci" / "run"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_shellcheck(script: Path) -> None:
+    """shellcheck has nothing to say about any script of the project, not even a matter of style."""
+    checked = subprocess.run([require("shellcheck"), script], check=False, capture_output=True, text=True)
+    assert (checked.returncode, checked.stdout) == (0, "")
