@@ -16,7 +16,7 @@ from dataclasses import replace
 from benchmarks.graph import configured
 from benchmarks.made_up import show
 from benchmarks.processes import obey, say
-from exporter.app import Exporter
+from exporter.app import Exporter, stay_quick
 from exporter.assembly import Options
 from exporter.config.settings import SPLITS
 
@@ -25,6 +25,7 @@ TICK_SECONDS = 0.005
 
 async def run(shown: int, where: dict[str, str]) -> None:
     """Run the exporter until nobody tells it anything any more."""
+    stay_quick()
     settings = configured(where, 0)
     exporter = Exporter(Options(load=lambda: settings, listen_addresses=[("127.0.0.1", 0)]), settings)
     for number in range(shown):

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 #: So long a thread keeps the event loop waiting; Python's 5 ms are longer than a scrape takes.
 SWITCH_SECONDS = 0.001
-
-
 SETTLING_SECONDS = 1.0
 LOOKS_WHILE_SETTLING = 30
 
@@ -228,10 +226,15 @@ def signals(exporter: Exporter) -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
 
 
-async def serve(options: Options, settings: Settings, announce: Callable[[str], None]) -> None:
-    """Run the daemon until a signal stops it. Makes the process one that never keeps a scrape waiting for long."""
+def stay_quick() -> None:
+    """Make the process one that never keeps a scrape waiting for long."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # what was imported and loaded stays: the garbage collector need not look at it again and again
+
+
+async def serve(options: Options, settings: Settings, announce: Callable[[str], None]) -> None:
+    """Run the daemon until a signal stops it."""
+    stay_quick()
     asyncio.get_running_loop().set_exception_handler(_log_without_text)
     exporter = Exporter(options, settings)
     with signals(exporter):

@@ -81,8 +81,9 @@ class GraphClient:
                 )
             seen.add(hash(url))
             page = await self._ask(resource, url, decode)
-            yield page
             link = page.next_link
+            yield page
+            del page  # its rows make room for those of the next
             url = check_next_link(link, self.cloud.graph, resource) if link is not None else None
 
     def _address(self, resource: Resource, query: str) -> str:

@@ -41,8 +41,8 @@ _MEANINGS = {
 _UNLICENSED = (
     Reason.UNLICENSED,
     (
-        "{resource.name} needs a licence for Entra ID P1 or P2 and the tenant has none (or is a B2C tenant); buy one,"
-        " or take the tenant out of the configuration"
+        "the tenant has no Entra ID P1 or P2 licence (or is a B2C tenant), which {resource.name} needs;"
+        " buy one, or take the tenant out of the configuration"
     ),
 )
 _SERVER_ERROR = (Reason.GRAPH_ERROR, "Graph failed with status {status} for {resource.name}")

@@ -72,8 +72,8 @@ class Poller:
             self._plan(due)
             await self._clock.sleep(due - self._clock.monotonic())
             async with self._slot(due):
-                await self.poll()
-            due = self._next_due()
+                await self._poll()
+            due = self._next_due()  # which the snapshot tells too, and so it is replaced when that is planned
 
     def could_show(self, earlier: Poller) -> bool:
         """Tell whether the report that `earlier` shows is of a source that is asked here, and told of there."""
@@ -100,6 +100,11 @@ class Poller:
 
     async def poll(self) -> PollError | None:
         """Poll once and replace the snapshot; return what went wrong."""
+        error = await self._poll()
+        self._replace()
+        return error
+
+    async def _poll(self) -> PollError | None:
         health, began = self._health, self._clock.monotonic()
         error: PollError | None = None
         try:
@@ -112,7 +117,6 @@ class Poller:
             self._show(report, lines)
         else:
             self._fail(error)
-        self._replace()
         return error
 
     async def _collect(self) -> tuple[Report, Mapping[Family, bytes]]:
