@@ -21,7 +21,9 @@ give_up() {
   exit 0
 }
 
-command -v node >/dev/null && command -v npm >/dev/null || give_up "Node.js 20 or newer and npm are needed."
+for command in node npm; do
+  command -v "$command" >/dev/null || give_up "Node.js 20 or newer and npm are needed."
+done
 echo "Installing Grafana's panels from npm ..."
 (cd "$place" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) || give_up "npm failed."
 cp grafana/preview/package-lock.json "$place/.installed"
