@@ -12,6 +12,7 @@ import itertools
 import math
 import shutil
 import subprocess
+import zlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -39,6 +40,15 @@ COUNTED_STATUSES = ("registered", "enabled", "capable", "mfaRegistered")
 ROWS_SEARCHED = 25  # of each population, for names and ids
 
 Series = tuple[str, frozenset[tuple[str, str]]]
+
+
+def gunzip(body: bytes) -> bytes:
+    """Unpack as browsers and curl do, who stop where the first gzip stream ends: nothing may come after it."""
+    reader = zlib.decompressobj(wbits=31)
+    text = reader.decompress(body)
+    assert reader.eof
+    assert reader.unused_data == b""
+    return text
 
 
 @dataclass(frozen=True)

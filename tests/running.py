@@ -11,7 +11,6 @@ Each scrape is checked against the simulator's truth; conduct, promtool and secr
 from __future__ import annotations
 
 import asyncio
-import gzip
 import io
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,7 +26,7 @@ from exporter.config.secret import Secret
 from exporter.config.settings import AUTO, SPLITS, ClientSecret, CloudAddresses, Network, Settings, Tenant
 from exporter.logs import logging_to
 from exporter.simulator import GeneratedPopulation, SimulatedApp, SimulatedTenant, Simulation
-from tests.checks import Exposition, check_conduct, check_promtool, check_secrecy, check_truth
+from tests.checks import Exposition, check_conduct, check_promtool, check_secrecy, check_truth, gunzip
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -117,7 +116,7 @@ class Daemon:
             async with self.session.request(method, self.address + path, headers=headers) as response:
                 body = await response.read()
                 if response.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
+                    body = gunzip(body)
                 self.shown.append(body.decode())
                 return response.status, dict(response.headers), body.decode()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from aiohttp import web
 
 from exporter.errors import ConfigError, Problem
 from exporter.metrics.exposition import Format, accepts_gzip, negotiate
+from exporter.metrics.zipped import NOTHING, fragment, stream
 from exporter.web.listener import Crowd, Listener
 from exporter.web.shared_page import SharedPage
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from exporter.clock import Clock
+    from exporter.metrics.zipped import Fragment
     from exporter.polling.snapshot import SnapshotStore
     from exporter.web.protection import WebProtection
     from exporter.web.status_page import StatusPage
@@ -34,7 +35,6 @@ PIECES_AT_ONCE = 4
 KEEPALIVE_SECONDS = 120.0
 SHUTDOWN_SECONDS = 0.5  # for answers under way; aiohttp waits as long again for what it then cancels
 HEADER_BYTES = 8190
-GZIP_LEVEL = 1
 SAFE_HEADERS = {"X-Content-Type-Options": "nosniff"}
 
 
@@ -59,7 +59,7 @@ class Server:
         self._served = served
         self._page = SharedPage(served.clock)
         self._scrapes = 0
-        self._own_compressed = (b"", b"")
+        self._own_compressed = (b"", NOTHING)
 
     def application(self) -> web.Application:
         """Make the application."""
@@ -88,14 +88,14 @@ class Server:
         headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", **SAFE_HEADERS}
         if accepts_gzip(",".join(request.headers.getall("Accept-Encoding", []))):
             headers["Content-Encoding"] = "gzip"
-            parts = [await self._served.store.joined_gzip(form), self._own_gzip(own)]
+            parts = stream(await self._served.store.joined_gzip(form), self._own_gzip(own))
             return await self._sent(request, sum(map(len, parts)), parts, headers)
         joined = await self._served.store.joined(form)
         return await self._sent(request, joined.length + len(own), chain(joined, [own]), headers)
 
-    def _own_gzip(self, own: bytes) -> bytes:
+    def _own_gzip(self, own: bytes) -> Fragment:
         if self._own_compressed[0] is not own:
-            self._own_compressed = (own, gzip.compress(own, GZIP_LEVEL, mtime=0))
+            self._own_compressed = (own, fragment(own))
         return self._own_compressed[1]
 
     async def _sent(
@@ -151,16 +151,18 @@ class Server:
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes | memoryview]:
-    """Put small parts together and cut large ones, to pieces of PIECE_BYTES or less."""
+    """Put small parts together and cut large ones, to pieces of some PIECE_BYTES at most."""
     gathered: list[bytes] = []
     size = 0
     for part in parts:
-        gathered.append(part)
-        size += len(part)
-        if size >= PIECE_BYTES:
-            whole = memoryview(b"".join(gathered) if len(gathered) > 1 else part)
+        if size and size + len(part) > PIECE_BYTES:
+            yield b"".join(gathered)
             gathered, size = [], 0
-            yield from (whole[at : at + PIECE_BYTES] for at in range(0, len(whole), PIECE_BYTES))
+        if len(part) > PIECE_BYTES:
+            yield from (memoryview(part)[at : at + PIECE_BYTES] for at in range(0, len(part), PIECE_BYTES))
+        else:
+            gathered.append(part)
+            size += len(part)
     if gathered:
         yield b"".join(gathered)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import subprocess
 import urllib.request
 from collections import Counter
@@ -12,6 +11,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from tests.checks import gunzip
+from tests.e2e.screenshots import read
 from tests.e2e.servers import EXPORTER, ROOT, environment, eventually, exporter, get, promtool
 from tests.e2e.servers import prometheus as run_prometheus
 
@@ -56,7 +57,7 @@ def test_scraped_as_openmetrics_and_compressed(prometheus: Prometheus, recorded:
     last = recorded.scrapes[-1]
     assert last.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
     assert last.headers["content-encoding"] == "gzip"
-    assert gzip.decompress(last.body).endswith(b"# EOF\n")
+    assert gunzip(last.body).endswith(b"# EOF\n")
     assert prometheus.query("entra_polls_total > 0")
 
 
@@ -64,7 +65,7 @@ def test_every_sample_arrives(prometheus: Prometheus, recorded: Recorder) -> Non
     """Prometheus has scraped as many samples as the exporter sent, and dropped none."""
 
     def agreed() -> bool:
-        sent = series(gzip.decompress(recorded.scrapes[-1].body).decode(), parse_openmetrics).total()
+        sent = series(gunzip(recorded.scrapes[-1].body).decode(), parse_openmetrics).total()
         taken = prometheus.query("scrape_samples_scraped") + prometheus.query("scrape_samples_post_metric_relabeling")
         return [value for _, value in taken] == [sent, sent]
 
@@ -81,6 +82,13 @@ def test_parsers_of_prometheus_client(demo: str, accept: str, parse: Callable[[s
     found = series(body.decode(), parse)
     assert len(found) > 500
     assert [one for one, times in found.items() if times > 1] == []
+
+
+def test_a_browser_shows_all_of_it(demo: str) -> None:
+    """A browser, which asks for gzip and reads one stream of it, shows the first and the last family."""
+    text = "\n".join(read(f"{demo}/metrics", width=800, height=600, patience_ms=1000))
+    assert "entra_users{" in text
+    assert "entra_exporter_build_info{" in text
 
 
 def test_promtool_finds_nothing(demo: str) -> None:

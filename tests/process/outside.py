@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from exporter.clock import Clock
 from exporter.simulator import UNLIMITED, SimulatedTenant, Simulation
+from tests.checks import gunzip
 
 if TYPE_CHECKING:
     import signal
@@ -120,7 +120,7 @@ class Process:
             with urllib.request.urlopen(request, timeout=PATIENCE) as response:
                 body = response.read()
                 zipped = response.headers.get("Content-Encoding") == "gzip"
-                return response.status, (gzip.decompress(body) if zipped else body).decode()
+                return response.status, (gunzip(body) if zipped else body).decode()
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()
