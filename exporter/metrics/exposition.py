@@ -40,7 +40,7 @@ def render(samples: Iterable[Sample], **constant_labels: str) -> dict[Family, by
 
 
 def _lines(family: Family, samples: list[Sample], constant: dict[str, str]) -> bytes:
-    prefix = [_pair(name, value) for name, value in constant.items() if name in family.labels]
+    prefix = [label_pair(name, value) for name, value in constant.items() if name in family.labels]
     seen: set[tuple[tuple[str, str], ...]] = set()
     lines: list[str] = []
     for one in samples:
@@ -49,7 +49,7 @@ def _lines(family: Family, samples: list[Sample], constant: dict[str, str]) -> b
         seen.add(one.labels)
         if any(name in constant for name, _ in one.labels):
             raise ValueError(f"{family.name}: {dict(one.labels)} has a label that all samples here have")
-        labels = ",".join(prefix + [_pair(name, value) for name, value in one.labels])
+        labels = ",".join(prefix + [label_pair(name, value) for name, value in one.labels])
         lines.append(
             f"{family.name}{{{labels}}} {_number(one.value)}\n" if labels else f"{family.name} {_number(one.value)}\n"
         )
@@ -57,7 +57,8 @@ def _lines(family: Family, samples: list[Sample], constant: dict[str, str]) -> b
 
 
 @lru_cache(maxsize=4096)
-def _pair(name: str, value: str) -> str:
+def label_pair(name: str, value: str) -> str:
+    """Write a label."""
     return f'{name}="{value.translate(_ESCAPES)}"'
 
 

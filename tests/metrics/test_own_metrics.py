@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -36,6 +37,20 @@ def own() -> OwnMetrics:
 
 def read(own: OwnMetrics, form: Format = Format.TEXT) -> Exposition:
     return Exposition(own.render(form).decode(), openmetrics=form is Format.OPENMETRICS)
+
+
+@pytest.mark.parametrize("form", Format)
+def test_written_as_prometheus_client_writes_it(form: Format) -> None:
+    """Every line is the one that prometheus_client's own writer makes, large numbers and strange labels included."""
+    own = OwnMetrics(version='1"\\\n', revision="é", shard=0, total_shards=1, endpoints=ENDPOINTS)
+    own.graph_request("userRegistrationDetails", "200", 12_345_678.5)
+    own.reloaded(successful=True, at=1.7e9)
+    write: Any = generate_openmetrics if form is Format.OPENMETRICS else generate_latest
+    ours, theirs = own.render(form), write(own._registry)
+    # what the process takes has changed in between
+    assert [one for one in ours.split(b"\n") if not one.startswith(b"process_")] == [
+        one for one in theirs.split(b"\n") if not one.startswith(b"process_")
+    ]
 
 
 @pytest.mark.parametrize("form", Format)
