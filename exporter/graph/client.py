@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import uuid
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import aiohttp
 from yarl import URL
 
+from exporter.courtesy import give_way
 from exporter.errors import PollError, Reason
 from exporter.graph.protocol import Answer, Page, Resource, check_next_link, decipher
 from exporter.graph.retry import next_delay
@@ -50,6 +52,7 @@ class GraphConnection:
     observe: Callable[[str, str, float], None]
     user_agent: str
     proxy: str | None = field(default=None, repr=False)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,9 @@ class GraphClient:
             try:
                 token = await self.tokens.token()
                 answer = await self._send(resource, url, token)
-                return decipher(answer, decode, resource, self.connection.clock.time())
+                async with self.connection.turn:  # one page after the other
+                    found = decipher(answer, decode, resource, self.connection.clock.time())
+                    await give_way()
             except PollError as error:
                 if token and error.status == HTTPStatus.UNAUTHORIZED and not fresh_token_tried:
                     fresh_token_tried = True
@@ -108,6 +113,8 @@ class GraphClient:
                 delay = next_delay(attempt, error, remaining, self.connection.random)
                 if delay is None:
                     raise
+            else:
+                return found
             await self.connection.clock.sleep(delay)
 
     async def _send(self, resource: Resource, url: str, token: str) -> Answer:

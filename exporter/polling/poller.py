@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exporter.courtesy import give_way
 from exporter.errors import PollError, Reason
 from exporter.logs import fields
 from exporter.metrics.exposition import render
@@ -127,7 +127,9 @@ class Poller:
                 ask = partial(self._ask, self._connect(self._clock.monotonic() + timeout))
                 held = self._shown_source == self._choice.in_use.name
                 report = await self._choice.collect(ask, holds_preferred=held)
-                lines = await asyncio.to_thread(self._render, report)
+                await give_way()
+                lines = self._render(report)
+                await give_way()
         except PollError:
             raise
         except TimeoutError:

@@ -6,13 +6,15 @@ not mention them; where Graph refuses them with 400 the report is read without.
 
 from __future__ import annotations
 
-import asyncio
+from array import array
 from collections import Counter
 from datetime import MAXYEAR, datetime
+from functools import lru_cache
 from http import HTTPStatus
 
 import msgspec
 
+from exporter.courtesy import give_way
 from exporter.errors import PollError, Reason
 from exporter.graph.protocol import Page, Resource
 from exporter.reports.report import Graph, Report
@@ -26,17 +28,22 @@ RESOURCE = Resource(
 )
 #: Distinct kinds of users that are counted before they are tallied: bounds the memory of a strange report.
 KINDS = 8192
+#: So many are tallied at once, which takes half a millisecond.
+KINDS_AT_ONCE = 128
 #: So many pages in a row without a new user mean that Graph is going round in circles.
 FRUITLESS_PAGES = 10
 #: A field that is missing from every row of a report of this size was renamed: it must not look like nobody has it.
 MIN_ROWS_TO_MISS_A_FIELD = 10
 
+#: Stand for no id: seen from the beginning, so that who has none is noticed at a glance too.
+NOBODY = frozenset({hash(None), hash("")})
 #: What the last fields of a kind tell, in our words.
 TOLD = ("methods", *STATUSES)
 SELECTED = f"$select={','.join(field.encode_name for field in FIELDS.values())}&$top=999"
 PLAIN = ""
 
 
+@lru_cache(maxsize=1024)
 def _seconds(stamp: str | None) -> float:
     """Seconds since the epoch; 0 for what is no time of this world. In .NET the years 1 and 9999 stand for none."""
     try:
@@ -53,7 +60,8 @@ class Reading:
         self.pages = 0
         self._tally = Tally(splits)
         self._kinds: Counter[Row] = Counter()
-        self._seen = {hash(None), hash("")}  # nobody's ids, so that who has none is noticed at a glance too
+        self._seen = set(NOBODY)
+        self._hashes: array[int] | None = array("q")  # of all who were seen, as long as nobody was seen twice
         self._rows = self._duplicates = self._incomplete = self._fruitless = 0
         self._told = [False] * len(TOLD)
         self._newest = 0.0
@@ -67,21 +75,20 @@ class Reading:
         self._newest = max([self._newest, *map(_seconds, {row.last_updated_date_time for row in new})])
         forget_users(new)
         self._kinds.update(new)
-        if len(self._kinds) > KINDS:
-            self._settle()
         self._fruitless = 0 if new else self._fruitless + 1
         if self._fruitless >= FRUITLESS_PAGES and page.next_link is not None:
             raise PollError(Reason.INCOMPLETE, f"{FRUITLESS_PAGES} pages of {RESOURCE.name} brought no new user")
 
     def _new(self, rows: list[Row]) -> list[Row]:
         """Give the rows whose users are met for the first time: as a rule all, which is told at a glance."""
-        hashes = [hash(row.id) for row in rows]
-        if self._seen.isdisjoint(hashes):
-            before = len(self._seen)
+        if self._hashes is not None:
+            hashes, before = [hash(row.id) for row in rows], len(self._seen)
             self._seen.update(hashes)
             if len(self._seen) == before + len(rows):
+                self._hashes.extend(hashes)
                 return rows
-            self._seen.difference_update(hashes)
+            self._seen = {*NOBODY, *self._hashes}  # as it was; from now on row by row
+            self._hashes = None
         new = [row for row in rows if self._is_new(row)]
         self._incomplete += sum(not row.id and None not in kind(row) for row in new)
         return new
@@ -97,8 +104,15 @@ class Reading:
         self._seen.add(hash(row.id))
         return len(self._seen) > before
 
-    def _settle(self) -> None:
-        for row, users in self._kinds.items():
+    async def settle(self, most: int) -> None:
+        """Tally until there are at most `most` kinds left."""
+        while len(self._kinds) > most:
+            self._tally_some(min(KINDS_AT_ONCE, len(self._kinds) - most))
+            await give_way()
+
+    def _tally_some(self, number: int) -> None:
+        for _ in range(number):
+            row, users = self._kinds.popitem()
             told = kind(row)
             user_type, is_admin, default_method, methods, *flags = told
             self._incomplete += users * (None in told)
@@ -111,11 +125,10 @@ class Reading:
                 methods=methods,
                 default_method=default_method,
             )
-        self._kinds.clear()
 
     def report(self) -> Report:
         """Make the report of all that was taken."""
-        self._settle()
+        self._tally_some(len(self._kinds))
         if self._rows >= MIN_ROWS_TO_MISS_A_FIELD and not all(self._told):
             missing = ", ".join(word for word, known in zip(TOLD, self._told, strict=True) if not known)
             raise PollError(
@@ -165,9 +178,11 @@ class UserRegistrationDetails:
             reading = Reading(splits)
             try:
                 async for page in graph.pages(RESOURCE, query, decode_page):
-                    await asyncio.sleep(0)  # decoding took a millisecond, so does counting: scrapes go in between
                     reading.take(page)
                     del page
+                    await give_way()
+                    await reading.settle(KINDS)
+                await reading.settle(0)
             except PollError as error:
                 if error.status != HTTPStatus.BAD_REQUEST:
                     raise reading.explained(error) from None
@@ -178,4 +193,4 @@ class UserRegistrationDetails:
                 else:
                     raise reading.explained(error) from None
             else:
-                return await asyncio.to_thread(reading.report)  # takes milliseconds, like the pages
+                return reading.report()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -393,5 +394,31 @@ def test_the_same_client_for_two_tenants_at_once() -> None:
             ):
                 assert len(await one.rows()) == len(await other.rows()) == 3
             assert simulation.breaches == []
+
+    run(main)
+
+
+def test_others_have_turns_between_two_pages() -> None:
+    """However many answers come at once, everybody else in the event loop has some turns after each is decoded."""
+    turns_owed, owed_at_decoding = 0, []
+
+    def have_turn() -> None:
+        nonlocal turns_owed
+        turns_owed -= 1
+        if turns_owed:
+            asyncio.get_running_loop().call_soon(have_turn)
+
+    def decode_slowly(body: bytes) -> bytes:
+        nonlocal turns_owed
+        owed_at_decoding.append(turns_owed)
+        turns_owed = 3
+        asyncio.get_running_loop().call_soon(have_turn)
+        return body
+
+    async def main(clock: ManualClock) -> None:
+        async with asking_simulation(clock) as (asker, simulation):
+            simulation.faults.add(Fault(endpoint=DETAILS, times=None, delay=1))
+            await asyncio.gather(*(asker.client.get(RESOURCE, "", decode_slowly) for _ in range(5)))
+            assert owed_at_decoding == [0] * 5
 
     run(main)
