@@ -102,6 +102,7 @@ class GraphClient:
                 token = await self.tokens.token()
                 answer = await self._send(resource, url, token)
                 async with self.connection.turn:  # one page after the other
+                    await give_way()
                     found = decipher(answer, decode, resource, self.connection.clock.time())
                     await give_way()
             except PollError as error:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 60.0
 PIECE_BYTES = 1024 * 1024
+SMALL_BYTES = 64 * 1024
 PIECES_AT_ONCE = 4
 KEEPALIVE_SECONDS = 120.0
 SHUTDOWN_SECONDS = 0.5  # for answers under way; aiohttp waits as long again for what it then cancels
@@ -151,20 +152,20 @@ class Server:
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes | memoryview]:
-    """Put small parts together and cut large ones, to pieces of some PIECE_BYTES at most."""
-    gathered: list[bytes] = []
+    """Put small parts together, and cut large ones to pieces of PIECE_BYTES at most."""
+    small: list[bytes] = []
     size = 0
     for part in parts:
-        if size and size + len(part) > PIECE_BYTES:
-            yield b"".join(gathered)
-            gathered, size = [], 0
-        if len(part) > PIECE_BYTES:
-            yield from (memoryview(part)[at : at + PIECE_BYTES] for at in range(0, len(part), PIECE_BYTES))
-        else:
-            gathered.append(part)
+        if len(part) < SMALL_BYTES:
+            small.append(part)
             size += len(part)
-    if gathered:
-        yield b"".join(gathered)
+        if small and (size >= SMALL_BYTES or len(part) >= SMALL_BYTES):
+            yield b"".join(small)
+            small, size = [], 0
+        if len(part) >= SMALL_BYTES:
+            yield from (memoryview(part)[at : at + PIECE_BYTES] for at in range(0, len(part), PIECE_BYTES))
+    if small:
+        yield b"".join(small)
 
 
 @asynccontextmanager
