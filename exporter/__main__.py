@@ -5,16 +5,18 @@ from __future__ import annotations
 import signal
 import sys
 
-from exporter.cli import run
-
 
 def main() -> None:
     """Run the command line and exit with its status. SIGTERM is as good as Ctrl-C, whatever the command.
 
-    A script's `command &` begins with Ctrl-C ignored, and would ignore both.
+    A script's `command &` begins with Ctrl-C ignored, and would ignore both. A reload that is asked for before there is
+    anything to reload is none: the configuration will be read soon.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    from exporter.cli import run  # noqa: PLC0415 - it takes a quarter of a second, in which a signal may come
+
     sys.exit(run(sys.argv[1:]))
 
 

@@ -101,6 +101,12 @@ class Process:
     def log(self) -> str:
         return self._log_file.read_text()
 
+    def catches(self, number: int) -> bool:
+        """Tell whether it has a handler of its own for a signal. Source: proc_pid_status(5)."""
+        assert self.process.poll() is None, f"it ended: {self.log}"
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return bool(int(status.partition("SigCgt:")[2].split()[0], 16) & 1 << number - 1)
+
     def serving(self) -> Self:
         """Wait until it has printed where it listens."""
         assert self.process.stdout is not None

@@ -134,6 +134,17 @@ def test_sighup_reloads(simulation: Simulation, tmp_path: Path) -> None:
         assert process.end(signal.SIGTERM) == 0
 
 
+def test_sighup_while_it_starts_does_no_harm(config: Path, tmp_path: Path) -> None:
+    """A reload that is asked for again and again while the process starts does not end it."""
+    with Process(tmp_path, f"--config.file={config}", LISTEN) as process:
+        while not process.catches(signal.SIGTERM):
+            pass
+        while not process.catches(signal.SIGHUP):
+            process.send(signal.SIGHUP)
+        process.serving().until(lambda text: "entra_users{" in text)
+        assert process.end(signal.SIGTERM) == 0
+
+
 def test_a_change_of_the_file_is_found(simulation: Simulation, tmp_path: Path) -> None:
     """With a short interval the file is looked at again and again, and a change is in force soon."""
     config = write_config(tmp_path, simulation, "contoso")
