@@ -26,6 +26,7 @@ MESSAGE: dict[str, Any] = {
                 "summary": f"{name}: administrators who cannot do MFA: 2",
                 "description": "2 of 100 administrators <are> not mfaCapable.",
                 "runbook_url": "https://git.example.com/docs/runbooks.md#entraadminsnotmfacapable",
+                "dashboard_url": f"https://grafana.example.com/d/entra-mfa-coverage?var-tenant={name}",
             },
             "startsAt": "2026-08-01T10:00:00Z",
             "endsAt": "0001-01-01T00:00:00Z",
@@ -114,15 +115,24 @@ def rendered(template: str, message: dict[str, Any], folder: Path) -> str:
 
 
 def test_texts(tmp_path: Path) -> None:
-    """Title, chat and mail tell which alert, how bad, of whom, what to do; several alerts are one message."""
+    """Title, chat and mail tell which alert, how bad, of whom, what to do, and where it is drawn, in one message."""
     assert rendered("title", MESSAGE, tmp_path) == "FIRING critical: EntraAdminsNotMfaCapable, 2 times"
     for template in ("slack.text", "text", "email.html"):
         text = rendered(template, MESSAGE, tmp_path)
         for tenant in ("contoso", "fabrikam"):
             assert text.count(f"{tenant}: administrators who cannot do MFA: 2") == 1
+            assert text.count(f"https://grafana.example.com/d/entra-mfa-coverage?var-tenant={tenant}") == 1
         assert text.count("https://git.example.com/docs/runbooks.md#entraadminsnotmfacapable") == 2
     assert rendered("slack.color", MESSAGE, tmp_path) == "danger"
     assert rendered("link", MESSAGE, tmp_path) == MESSAGE["commonAnnotations"]["runbook_url"]
+
+
+def test_texts_without_grafana(tmp_path: Path) -> None:
+    """As long as nobody has said where Grafana is, no text has a link that leads nowhere."""
+    alert = {**MESSAGE["alerts"][0]}
+    alert["annotations"] = {**alert["annotations"], "dashboard_url": "/d/entra-mfa-coverage"}
+    for template in ("slack.text", "text", "email.html"):
+        assert "ashboard" not in rendered(template, {**MESSAGE, "alerts": [alert]}, tmp_path)
 
 
 def test_texts_of_an_end(tmp_path: Path) -> None:
