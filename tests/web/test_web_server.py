@@ -114,13 +114,15 @@ async def served(clock: ManualClock, **options: Any) -> AsyncIterator[Daemon]:
     ],
 )
 def test_each_path_answers_as_promised(method: str, path: str, status: int) -> None:
-    """What the contract names answers 200 (the reload 403 while it is off); everything else is 404 or 405."""
+    """What the contract names answers 200 (the reload 403 while off), all else 404 or 405; none tells versions."""
 
     async def main(clock: ManualClock) -> None:
         async with served(clock) as daemon, Raw(daemon) as client:
             await client.ask(path, method, "Connection: close\r\n")
             answer = await client.rest()
             assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+            assert b"\r\nServer: entra-mfa-exporter\r\n" in answer
+            assert b"aiohttp" not in answer
             if method == "HEAD":
                 assert answer.endswith(b"\r\n\r\n")
 
