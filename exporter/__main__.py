@@ -15,8 +15,10 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    from exporter.cli import run  # noqa: PLC0415 - it takes a quarter of a second, in which a signal may come
-
+    try:
+        from exporter.cli import run  # noqa: PLC0415 - it takes a quarter of a second, in which a signal may come
+    except KeyboardInterrupt:
+        sys.exit()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -108,7 +108,7 @@ class SnapshotStore:
                 self._groups.remove(group)
 
     def _changed(self, group: _Group) -> None:
-        group.made.clear()
+        group.made = {}  # a scrape that is under way goes on with what there was
         self._version += 1
         self._joined_gzip.clear()
         self._news.set()
@@ -151,16 +151,13 @@ class SnapshotStore:
             await self._made(_compress)
 
     async def _made(self, make: _Make[T]) -> list[tuple[T, ...]]:
-        """Put the groups together that have changed, and let others go in between; return what is made of all."""
-        made, changed = [], 0
-        for group in list(self._groups):
-            if make not in group.made:
-                changed += 1
-                if changed > 1:
-                    await asyncio.sleep(0)
-                group.made[make] = make(group.rows.values())
-            made.append(group.made[make])
-        return made
+        """Put the groups together that have changed, and let others go in between; return all as they are now."""
+        now = [(group.made, () if make in group.made else tuple(group.rows.values())) for group in self._groups]
+        for made, rows in now:
+            if make not in made:
+                made[make] = make(rows)
+                await asyncio.sleep(0)
+        return [made[make] for made, _ in now]
 
 
 def _columns(rows: Iterable[_Row]) -> _Row:

@@ -35,6 +35,7 @@ FRUITLESS_PAGES = 10
 #: A field that is missing from every row of a report of this size was renamed: it must not look like nobody has it.
 MIN_ROWS_TO_MISS_A_FIELD = 10
 
+LONGEST_STAMP = 40
 #: Stand for no id: seen from the beginning, so that who has none is noticed at a glance too.
 NOBODY = frozenset({hash(None), hash("")})
 #: What the last fields of a kind tell, in our words.
@@ -43,9 +44,14 @@ SELECTED = f"$select={','.join(field.encode_name for field in FIELDS.values())}&
 PLAIN = ""
 
 
-@lru_cache(maxsize=1024)
 def _seconds(stamp: str | None) -> float:
-    """Seconds since the epoch; 0 for what is no time of this world. In .NET the years 1 and 9999 stand for none."""
+    """Seconds since the epoch; 0 for what is no time of this world."""
+    return _read(stamp) if stamp is not None and len(stamp) <= LONGEST_STAMP else 0.0
+
+
+@lru_cache(maxsize=1024)
+def _read(stamp: str) -> float:
+    """Read a time. In .NET the years 1 and 9999 stand for none."""
     try:
         moment = msgspec.convert(stamp, datetime)
     except msgspec.ValidationError:
@@ -87,7 +93,8 @@ class Reading:
             if len(self._seen) == before + len(rows):
                 self._hashes.extend(hashes)
                 return rows
-            self._seen = {*NOBODY, *self._hashes}  # as it was; from now on row by row
+            self._seen.clear()  # never two of them at once
+            self._seen.update(NOBODY, self._hashes)  # as it was; from now on row by row
             self._hashes = None
         new = [row for row in rows if self._is_new(row)]
         self._incomplete += sum(not row.id and None not in kind(row) for row in new)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from exporter.config.files import Watched
 
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
-SERVER = "entra-mfa-exporter"  # and no versions, of which attackers make lists
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="entra-mfa-exporter", charset="UTF-8"'}
 
 
@@ -79,7 +78,6 @@ class WebProtection:
         return await handler(request) if refusal is None else refusal
 
     async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Server"] = SERVER
         response.headers.update(self.config.headers)
 
     async def check(self, request: web.Request) -> web.Response | None:

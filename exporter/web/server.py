@@ -11,7 +11,7 @@ from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import web, web_response
 
 from exporter.errors import ConfigError, Problem
 from exporter.metrics.exposition import Format, accepts_gzip, negotiate
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from exporter.web.protection import WebProtection
     from exporter.web.status_page import StatusPage
 
+SERVER = "entra-mfa-exporter"  # and no versions, of which attackers make lists
 ANSWER_SECONDS = 60.0
 PIECE_BYTES = 1024 * 1024
 SMALL_BYTES = 64 * 1024
@@ -176,6 +177,7 @@ async def listening(
 
     Raises ConfigError when one of them is taken or not this machine's.
     """
+    web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined] # what is no HTTP is answered behind our back
     app = server.application()
     protection.install(app)
     runner = web.AppRunner(

@@ -10,7 +10,7 @@ import pytest
 from exporter.metrics.exposition import Format, render
 from exporter.metrics.family import sample
 from exporter.metrics.own import OwnMetrics
-from exporter.metrics.zipped import stream
+from exporter.metrics.zipped import Fragment, fragment, stream
 from exporter.polling.health import FAILURES, HEALTH_FAMILIES, POLLS, UP
 from exporter.polling.snapshot import GROUP, Snapshot, SnapshotStore
 from exporter.reports.report import REGISTERED_USERS, REPORT_FAMILIES, USERS
@@ -128,3 +128,37 @@ def test_replaced_while_compressing() -> None:
             assert await unpacked(store, form) == await plain(store, form)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_reload_during_a_scrape(form: Format) -> None:
+    """A scrape shows what there was when it began, though groups vanish and a tenant moves while it is put together."""
+
+    async def main() -> None:
+        store, as_it_was = filled(), await plain(filled(), form)
+        scrapes = [asyncio.create_task(plain(store, form)), asyncio.create_task(unpacked(store, form))]
+        await asyncio.sleep(0)
+        store.replace("moved", snapshot(TENANTS[0], 2))
+        for tenant in (TENANTS[0], *TENANTS[GROUP : 3 * GROUP]):
+            store.drop(tenant)
+        assert await asyncio.gather(*scrapes) == [as_it_was, as_it_was]
+        assert await unpacked(store, form) == await plain(store, form) != as_it_was
+
+    asyncio.run(main())
+
+
+def test_scrapes_share_what_is_compressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many scrapes come at once, each group is compressed once."""
+    store, compressed = filled(), list[int]()
+
+    def counted(text: bytes) -> Fragment:
+        compressed.append(len(text))
+        return fragment(text)
+
+    monkeypatch.setattr("exporter.polling.snapshot.fragment", counted)
+
+    async def main() -> None:
+        await asyncio.gather(*(store.joined_gzip(Format.TEXT) for _ in range(10)))
+
+    asyncio.run(main())
+    assert len(compressed) == len(FAMILIES) * 4

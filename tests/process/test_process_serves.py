@@ -134,6 +134,16 @@ def test_sighup_reloads(simulation: Simulation, tmp_path: Path) -> None:
         assert process.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_it_starts_ends_it(config: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """As soon as the process hears signals they end it with status 0 and without a word."""
+    with Process(tmp_path, f"--config.file={config}", LISTEN) as process:
+        while not process.catches(signal.SIGTERM):
+            pass
+        assert process.end(number) == 0
+        assert "Traceback" not in process.log
+
+
 def test_sighup_while_it_starts_does_no_harm(config: Path, tmp_path: Path) -> None:
     """A reload that is asked for again and again while the process starts does not end it."""
     with Process(tmp_path, f"--config.file={config}", LISTEN) as process:
