@@ -101,7 +101,7 @@ class GraphClient:
             try:
                 token = await self.tokens.token()
                 answer = await self._send(resource, url, token)
-                async with self.connection.turn:  # one page after the other
+                async with self.connection.turn:  # one page at a time, with room before and after it
                     await give_way()
                     found = decipher(answer, decode, resource, self.connection.clock.time())
                     await give_way()

@@ -35,6 +35,7 @@ FRUITLESS_PAGES = 10
 #: A field that is missing from every row of a report of this size was renamed: it must not look like nobody has it.
 MIN_ROWS_TO_MISS_A_FIELD = 10
 
+#: No time is written longer, and what is read is remembered.
 LONGEST_STAMP = 40
 #: Stand for no id: seen from the beginning, so that who has none is noticed at a glance too.
 NOBODY = frozenset({hash(None), hash("")})

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SERVER = "entra-mfa-exporter"  # and no versions, of which attackers make lists
 ANSWER_SECONDS = 60.0
 PIECE_BYTES = 1024 * 1024
-SMALL_BYTES = 64 * 1024
+SMALL_BYTES = 64 * 1024  # below it a call for each part costs more than copying it
 PIECES_AT_ONCE = 4
 KEEPALIVE_SECONDS = 120.0
 SHUTDOWN_SECONDS = 0.5  # for answers under way; aiohttp waits as long again for what it then cancels

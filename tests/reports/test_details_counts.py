@@ -272,3 +272,13 @@ def test_page_through_the_simulator_keeps_odd_rows() -> None:
     expected = recount(rows, BOTH)
     assert values_of(shown(report)) == expected.values
     assert (report.rows, report.duplicate_rows, report.incomplete_rows) == (5, 1, 2)
+
+
+def test_more_kinds_than_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report of more different users than are held at once is counted as if they all were, tallied bit by bit."""
+    rows = [row(number, **{flag: bool(number >> bit & 1) for bit, flag in enumerate(FLAGS)}) for number in range(100)]
+    expected = collected(rows)
+    monkeypatch.setattr("exporter.reports.user_registration_details.KINDS", 5)
+    monkeypatch.setattr("exporter.reports.user_registration_details.KINDS_AT_ONCE", 2)
+    assert collected(rows) == expected
+    assert expected.users == len(rows)
