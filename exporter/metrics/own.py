@@ -1,30 +1,24 @@
 """What the exporter says of itself: `entra_exporter_…`, `process_…` and `python_info`.
 
-The one place that speaks to prometheus_client. Everything sits on a registry of its own, made by the constructor.
+Everything sits on a registry of its own, made by the constructor.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from itertools import starmap
 from typing import TYPE_CHECKING
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-)
-from prometheus_client.utils import floatToGoString
+from prometheus_client import Counter, Gauge, Histogram, PlatformCollector, ProcessCollector, disable_created_metrics
 
-from exporter.metrics.exposition import Format, label_pair
+from exporter.metrics.written import WrittenRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from prometheus_client import CollectorRegistry
+
+    from exporter.metrics.exposition import Format
 
 REQUEST_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90)
 LATENESS_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 1800)
@@ -37,10 +31,9 @@ class OwnMetrics:
 
     def __init__(self, *, version: str, revision: str, shard: int, total_shards: int, endpoints: Iterable[str]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._registry = registry = CollectorRegistry(auto_describe=False)
-        self._rendered: dict[Format, tuple[float, bytes]] = {}
+        self._registry = registry = WrittenRegistry()
         PlatformCollector(registry=registry)
-        ProcessCollector(registry=registry)
+        self._process, self._process_seen = ProcessCollector(registry=registry), -math.inf
         _info(
             registry,
             "build_info",
@@ -104,65 +97,50 @@ class OwnMetrics:
 
     def graph_request(self, endpoint: str, code: str, seconds: float) -> None:
         """Count one request to Graph and its duration."""
-        self._rendered.clear()
         self._requests.labels(endpoint, code).inc()
         self._request_seconds.labels(endpoint).observe(seconds)
         if code == "429":
             self._throttled.inc()
+        self._registry.changed(self._requests, self._request_seconds, self._throttled)
 
     def token_request(self, outcome: str) -> None:
         """Count one request for a token; `outcome` is one of TOKEN_OUTCOMES."""
-        self._rendered.clear()
         self._tokens.labels(outcome).inc()
+        self._registry.changed(self._tokens)
 
     def poll_started(self, lateness_seconds: float) -> None:
         """Count a poll that is under way, and how late it began."""
-        self._rendered.clear()
         self._lateness.observe(lateness_seconds)
         self._polls_in_progress.inc()
+        self._registry.changed(self._lateness, self._polls_in_progress)
 
     def poll_ended(self) -> None:
         """Count a poll as no longer under way."""
-        self._rendered.clear()
         self._polls_in_progress.dec()
+        self._registry.changed(self._polls_in_progress)
 
     def reloaded(self, *, successful: bool, at: float) -> None:
         """Record an attempt to load the configuration, at `at` seconds since the epoch."""
-        self._rendered.clear()
         self._reload_successful.set(int(successful))
         if successful:
             self._reload_success_time.set(at)
+        self._registry.changed(self._reload_successful, self._reload_success_time)
 
     def tenants_polled(self, number: int) -> None:
         """Record how many tenants this process polls."""
-        self._rendered.clear()
         self._tenants.set(number)
+        self._registry.changed(self._tenants)
 
     def render(self, form: Format) -> bytes:
         """Write all of it as it stands now; in OpenMetrics with the closing `# EOF`.
 
-        It is written again when an instrument has changed, and after a second, for the process changes by itself. Until
-        then it is the very same object.
+        The process changes by itself, so it is looked at after a second. Until something changes, this is the very same
+        object.
         """
-        written_at, rendered = self._rendered.get(form, (-math.inf, b""))
-        if time.monotonic() - written_at >= PROCESS_SECONDS:
-            rendered = _generate(self._registry, form)
-            self._rendered[form] = (time.monotonic(), rendered)
-        return rendered
-
-
-def _generate(registry: CollectorRegistry, form: Format) -> bytes:
-    """Write what prometheus_client has collected as it would itself, which takes OpenMetrics twice as long and more."""
-    lines: list[str] = []
-    for metric in registry.collect():
-        name = f"{metric.name}_total" if metric.type == "counter" and form is Format.TEXT else metric.name
-        lines.append(f"# HELP {name} {metric.documentation}\n# TYPE {name} {metric.type}\n")
-        for one in metric.samples:
-            pairs = ",".join(starmap(label_pair, sorted(one.labels.items())))
-            lines.append(f"{one.name}{{{pairs}}} " if pairs else f"{one.name} ")
-            lines.append(f"{floatToGoString(one.value)}\n")  # type: ignore[no-untyped-call]
-    end = "# EOF\n" if form is Format.OPENMETRICS else ""
-    return ("".join(lines) + end).encode()
+        if time.monotonic() - self._process_seen >= PROCESS_SECONDS:
+            self._registry.changed(self._process)
+            self._process_seen = time.monotonic()
+        return self._registry.write(form)
 
 
 def _info(registry: CollectorRegistry, name: str, text: str, **labels: str) -> None:

@@ -43,12 +43,12 @@ def fragment(text: bytes) -> Fragment:
 
 def joined(fragments: Iterable[Fragment]) -> Fragment:
     """Put texts in a row; none is compressed again."""
-    blocks, crc, length = [], 0, 0
-    for one in fragments:
-        blocks.append(one.blocks)
-        crc = isal_zlib.crc32_combine(crc, one.crc, one.length)
-        length += one.length
-    return Fragment(b"".join(blocks), crc, length)
+    all_blocks, whole_crc, whole_length = [], 0, 0
+    for blocks, crc, length in fragments:
+        all_blocks.append(blocks)
+        whole_crc = isal_zlib.crc32_combine(whole_crc, crc, length)
+        whole_length += length
+    return Fragment(b"".join(all_blocks), whole_crc, whole_length)
 
 
 def stream(*fragments: Fragment) -> list[bytes]:

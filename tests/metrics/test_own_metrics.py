@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import REGISTRY, generate_latest
@@ -13,6 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.metrics.exposition import Format
 from exporter.metrics.own import OwnMetrics
 from tests.checks import Exposition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ENDPOINTS = ("userRegistrationDetails", "credentialUserRegistrationCount")
 PROMISED = {
@@ -41,16 +44,30 @@ def read(own: OwnMetrics, form: Format = Format.TEXT) -> Exposition:
 
 @pytest.mark.parametrize("form", Format)
 def test_written_as_prometheus_client_writes_it(form: Format) -> None:
-    """Every line is the one that prometheus_client's own writer makes, large numbers and strange labels included."""
+    """After each change every line is the one that prometheus_client's own writer makes; strange texts included."""
     own = OwnMetrics(version='1"\\\n', revision="é", shard=0, total_shards=1, endpoints=ENDPOINTS)
-    own.graph_request("userRegistrationDetails", "200", 12_345_678.5)
-    own.reloaded(successful=True, at=1.7e9)
     write: Any = generate_openmetrics if form is Format.OPENMETRICS else generate_latest
-    ours, theirs = own.render(form), write(own._registry)
-    # what the process takes has changed in between
-    assert [one for one in ours.split(b"\n") if not one.startswith(b"process_")] == [
-        one for one in theirs.split(b"\n") if not one.startswith(b"process_")
+    changes: list[Callable[[], None]] = [
+        lambda: None,
+        lambda: own.graph_request("userRegistrationDetails", "200", 12_345_678.5),
+        lambda: own.graph_request("userRegistrationDetails", "429", 0.2),
+        lambda: own.token_request("issued"),
+        lambda: own.poll_started(3.5),
+        own.poll_ended,
+        lambda: own.reloaded(successful=True, at=1.7e9),
+        lambda: own.reloaded(successful=False, at=1.8e9),
+        lambda: own.tenants_polled(5),
     ]
+    before = b""
+    for change in changes:
+        change()
+        ours, theirs = own.render(form), write(own._registry)
+        # what the process takes has changed in between
+        assert [one for one in ours.split(b"\n") if not one.startswith(b"process_")] == [
+            one for one in theirs.split(b"\n") if not one.startswith(b"process_")
+        ]
+        assert ours != before
+        before = ours
 
 
 @pytest.mark.parametrize("form", Format)
