@@ -6,7 +6,6 @@ not mention them; where Graph refuses them with 400 the report is read without.
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from datetime import MAXYEAR, datetime
 from functools import lru_cache
@@ -68,7 +67,6 @@ class Reading:
         self._tally = Tally(splits)
         self._kinds: Counter[Row] = Counter()
         self._seen = set(NOBODY)
-        self._hashes: array[int] | None = array("q")  # of all who were seen, as long as nobody was seen twice
         self._rows = self._duplicates = self._incomplete = self._fruitless = 0
         self._told = [False] * len(TOLD)
         self._newest = 0.0
@@ -88,15 +86,12 @@ class Reading:
 
     def _new(self, rows: list[Row]) -> list[Row]:
         """Give the rows whose users are met for the first time: as a rule all, which is told at a glance."""
-        if self._hashes is not None:
-            hashes, before = [hash(row.id) for row in rows], len(self._seen)
+        hashes, before = [hash(row.id) for row in rows], len(self._seen)
+        if self._seen.isdisjoint(hashes):
             self._seen.update(hashes)
             if len(self._seen) == before + len(rows):
-                self._hashes.extend(hashes)
                 return rows
-            self._seen.clear()  # never two of them at once
-            self._seen.update(NOBODY, self._hashes)  # as it was; from now on row by row
-            self._hashes = None
+            self._seen.difference_update(hashes)  # somebody is on this page twice
         new = [row for row in rows if self._is_new(row)]
         self._incomplete += sum(not row.id and None not in kind(row) for row in new)
         return new
