@@ -45,7 +45,7 @@ def tenants(number: int, users: int) -> list[SimulatedTenant]:
 
 async def simulate(number: int, users: int, limits: Limits) -> None:
     """Answer; whatever it is told, it says how many users its first tenant has now, and what the client did wrong."""
-    os.nice(19)  # Microsoft's machines are not this one: take what nobody else wants
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # Microsoft's machines are not this one
     simulated = tenants(number, users)
 
     async def act(*_: Any) -> dict[str, Any]:

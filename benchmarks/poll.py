@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import Figure, Scale, in_turns, median
-from benchmarks.processes import child
+from benchmarks.processes import child, first_core_free
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
     """Measure at each size."""
     for users in scale.pick(SIZES, (2_000,)):
         rounds = scale.pick(3 if users == JUDGED else 7, 1)
-        with child("graph", 2, users, "unlimited") as graph:
+        with first_core_free(), child("graph", 2, users, "unlimited") as graph:
             present = graph.tell("how many")["users"]
             readers = {name: partial(_read, name, graph.said) for name in ("exporter", "bare")}
             measured = in_turns(readers, rounds)
@@ -47,6 +47,6 @@ def _figures(users: int, present: int, ours: list[dict[str, float]], bare: list[
 
 
 def _read(how: str, where: dict[str, str]) -> dict[str, float]:
-    with child("reading", how, json.dumps(where)) as reader:
+    with child("reading", how, json.dumps(where), on_first_core=True) as reader:
         result: dict[str, float] = reader.tell("read")
         return result

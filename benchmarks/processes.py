@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 MIB = 2**20
+CORES = sorted(os.sched_getaffinity(0))
 
 
 def environment() -> dict[str, str]:
@@ -68,13 +69,27 @@ class Child:
 
 
 @contextmanager
-def child(module: str, *arguments: object, python: str = sys.executable) -> Iterator[Child]:
+def first_core_free() -> Iterator[None]:
+    """Keep this process, and whatever it starts, off the first core, which is for what is measured."""
+    os.sched_setaffinity(0, CORES[1:] or CORES)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, CORES)
+
+
+@contextmanager
+def child(
+    module: str, *arguments: object, python: str = sys.executable, on_first_core: bool = False
+) -> Iterator[Child]:
     """Run `benchmarks.<module>` during the body."""
     command = [python, "-m", f"benchmarks.{module}", *map(str, arguments)]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
+        if on_first_core:
+            os.sched_setaffinity(process.pid, CORES[:1])
         yield Child(process)
     finally:
         process.kill()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.figures import Figure, Scale, in_turns, percentile
 from benchmarks.http_client import Client
-from benchmarks.processes import child
+from benchmarks.processes import child, first_core_free
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,11 @@ def measure(scale: Scale) -> Iterator[Figure]:
     """Scrape at rest and while polling, in turns, in one process."""
     shown, polled = scale.pick(SHOWN, 20), scale.pick(POLLED, 3)
     seconds, lags = scale.pick(POLL_SECONDS, 2.0), {"rest": list[float](), "polling": list[float]()}
-    with child("graph", polled, USERS) as graph, child("polling", shown, json.dumps(graph.said)) as exporter:
+    with (
+        first_core_free(),
+        child("graph", polled, USERS) as graph,
+        child("polling", shown, json.dumps(graph.said), on_first_core=True) as exporter,
+    ):
 
         def scrapes(polls: int) -> dict[str, list[float]]:
             exporter.tell("poll", polls, seconds)
