@@ -110,7 +110,7 @@ def _exporter() -> Callable[[bytes], int]:
 
     def read(body: bytes) -> int:
         page = decode_page(body)
-        reading.take(page)
+        reading.count(reading.meet(page))
         return len(page.rows)
 
     return read

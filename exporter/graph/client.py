@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import uuid
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -19,7 +20,7 @@ from exporter.graph.retry import next_delay
 from exporter.graph.session import proxy_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from random import Random
 
     from exporter.clock import Clock
@@ -52,7 +53,7 @@ class GraphConnection:
     observe: Callable[[str, str, float], None]
     user_agent: str
     proxy: str | None = field(default=None, repr=False)
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,17 @@ class GraphClient:
 
         Raises PollError after the last attempt.
         """
-        return await self._ask(resource, self._address(resource, query), decode)
+        async with AsyncExitStack() as turn:
+            return await self._ask(resource, self._address(resource, query), decode, turn)
 
-    async def pages(self, resource: Resource, query: str, decode: Callable[[bytes], Page[T]]) -> AsyncIterator[Page[T]]:
-        """Get `resource` page by page, following nextLinks that stay where they belong and never repeat."""
+    async def pages(
+        self, resource: Resource, query: str, decode: Callable[[bytes], Page[T]]
+    ) -> AsyncGenerator[Page[T], None]:
+        """Get `resource` page by page, following nextLinks that stay where they belong and never repeat.
+
+        Whoever takes a page has a `turn` until asking for the next, so only one page at a time is there in rows: close
+        this when you break off.
+        """
         url: str | None = self._address(resource, query)
         seen: set[int] = set()
         while url is not None:
@@ -83,17 +91,26 @@ class GraphClient:
                     Reason.INCOMPLETE, f"the pages of {resource.name} go round in circles; nothing is shown"
                 )
             seen.add(hash(url))
-            page = await self._ask(resource, url, decode)
-            link = page.next_link
-            yield page
-            del page  # its rows make room for those of the next
+            async with AsyncExitStack() as turn:
+                page = await self._ask(resource, url, decode, turn)
+                link = page.next_link
+                await give_way()
+                yield page
+                del page  # its rows make room for those of the next
             url = check_next_link(link, self.cloud.graph, resource) if link is not None else None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Let one at a time work on what has come, of all tenants, and whoever scrapes pass before it."""
+        async with self.connection.one_at_a_time:
+            await give_way()
+            yield
 
     def _address(self, resource: Resource, query: str) -> str:
         return f"{self.cloud.graph}{resource.path}" + (f"?{query}" if query else "")
 
-    async def _ask(self, resource: Resource, url: str, decode: Callable[[bytes], T]) -> T:
-        """Ask until there is an answer, or until `retry` says that there will be none."""
+    async def _ask(self, resource: Resource, url: str, decode: Callable[[bytes], T], turn: AsyncExitStack) -> T:
+        """Ask until there is an answer, and hold `turn` from then on, or until `retry` says that there will be none."""
         attempt, fresh_token_tried = 0, False
         while True:
             attempt += 1
@@ -101,11 +118,10 @@ class GraphClient:
             try:
                 token = await self.tokens.token()
                 answer = await self._send(resource, url, token)
-                async with self.connection.turn:  # one page at a time, with room before and after it
-                    await give_way()
-                    found = decipher(answer, decode, resource, self.connection.clock.time())
-                    await give_way()
+                await turn.enter_async_context(self.turn())
+                return decipher(answer, decode, resource, self.connection.clock.time())
             except PollError as error:
+                await turn.aclose()
                 if token and error.status == HTTPStatus.UNAUTHORIZED and not fresh_token_tried:
                     fresh_token_tried = True
                     self.tokens.reject(token)
@@ -114,8 +130,6 @@ class GraphClient:
                 delay = next_delay(attempt, error, remaining, self.connection.random)
                 if delay is None:
                     raise
-            else:
-                return found
             await self.connection.clock.sleep(delay)
 
     async def _send(self, resource: Resource, url: str, token: str) -> Answer:

@@ -124,12 +124,12 @@ class Poller:
         timeout = self._tenant.poll_timeout
         try:
             async with self._clock.timeout(timeout):
-                ask = partial(self._ask, self._connect(self._clock.monotonic() + timeout))
+                graph = self._connect(self._clock.monotonic() + timeout)
                 held = self._shown_source == self._choice.in_use.name
-                report = await self._choice.collect(ask, holds_preferred=held)
-                await give_way()
-                lines = self._render(report)
-                await give_way()
+                report = await self._choice.collect(partial(self._ask, graph), holds_preferred=held)
+                async with graph.turn():
+                    lines = self._render(report)
+                    await give_way()
         except PollError:
             raise
         except TimeoutError:

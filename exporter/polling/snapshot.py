@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from exporter.courtesy import give_way
 from exporter.metrics.exposition import Format, header
 from exporter.metrics.zipped import Fragment, fragment
 from exporter.metrics.zipped import joined as joined_fragments
@@ -148,6 +149,7 @@ class SnapshotStore:
         while True:
             await self._news.wait()
             self._news.clear()
+            await give_way()
             await self._made(_compress)
 
     async def _made(self, make: _Make[T]) -> list[tuple[T, ...]]:

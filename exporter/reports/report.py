@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from exporter.metrics.family import Family, Kind, Sample, sample
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from exporter.graph.protocol import Page, Resource
 
@@ -80,8 +81,13 @@ class Graph(Protocol):
     async def get(self, resource: Resource, query: str, decode: Callable[[bytes], T]) -> T:
         """Get one object."""
 
-    def pages(self, resource: Resource, query: str, decode: Callable[[bytes], Page[T]]) -> AsyncIterator[Page[T]]:
-        """Get a collection page by page."""
+    def pages(
+        self, resource: Resource, query: str, decode: Callable[[bytes], Page[T]]
+    ) -> AsyncGenerator[Page[T], None]:
+        """Get a collection page by page, each with a turn that ends when the next is asked for, or this is closed."""
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait until nobody else works on what has come, and nobody does during the body."""
 
 
 class Source(Protocol):

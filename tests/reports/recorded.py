@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +12,7 @@ from exporter.metrics.exposition import Format, header, render
 from tests.checks import Exposition
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 
     from exporter.reports.report import Report
 
@@ -30,13 +31,19 @@ class RecordedGraph:
         self.asked.append((resource.path, query))
         return decipher(Answer(200, {}, next(iter(self.bodies))), decode, resource, 0.0)
 
-    async def pages(self, resource: Resource, query: str, decode: Callable[[bytes], Page[T]]) -> AsyncIterator[Page[T]]:
+    async def pages(
+        self, resource: Resource, query: str, decode: Callable[[bytes], Page[T]]
+    ) -> AsyncGenerator[Page[T], None]:
         for body in self.bodies:
             self.asked.append((resource.path, query))
             page = decipher(Answer(200, {}, body), decode, resource, 0.0)
             yield page
             if page.next_link is None:
                 return
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        yield
 
 
 def paged(rows: list[Any], size: int = 7) -> list[bytes]:
