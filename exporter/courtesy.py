@@ -9,7 +9,7 @@ ROUNDS = 4
 
 
 async def give_way() -> None:
-    """Let everybody else have a few turns, so that a scrape meets one piece of work on its way and not four.
+    """Let the event loop go round, so that a scrape meets one piece of work on its way and not four.
 
     A thread would be worse: it keeps the loop waiting for a millisecond and more whenever the loop has waited for a
     socket.

@@ -1,6 +1,7 @@
 """What the exporter says of itself: `entra_exporter_…`, `process_…` and `python_info`.
 
-Everything sits on a registry of its own, made by the constructor.
+With `written`, the place that speaks to prometheus_client. Everything sits on a registry of its own, made by the
+constructor.
 """
 
 from __future__ import annotations

@@ -112,11 +112,10 @@ class Reading:
         self._seen.add(hash(row.id))
         return len(self._seen) > before
 
-    async def settle(self, most: int) -> None:
-        """Tally in a turn, in pieces, until there are at most `most` kinds left."""
-        while len(self._kinds) > most:
-            await give_way()
-            self._tally_some(min(KINDS_AT_ONCE, len(self._kinds) - most))
+    def tally(self, most: int) -> bool:
+        """Tally some kinds if there are more than `most`; tell whether there are still."""
+        self._tally_some(min(KINDS_AT_ONCE, max(0, len(self._kinds) - most)))
+        return len(self._kinds) > most
 
     def _tally_some(self, number: int) -> None:
         for _ in range(number):
@@ -161,6 +160,29 @@ class Reading:
         return PollError(Reason.INCOMPLETE, sentence, status=error.status, code=error.code, request_id=error.request_id)
 
 
+async def _read_pages(reading: Reading, graph: Graph, query: str) -> None:
+    """Read every page: in the turn that each has, and in pieces of half a millisecond."""
+    async with aclosing(graph.pages(RESOURCE, query, decode_page)) as pages:
+        async for page in pages:
+            new = reading.meet(page)
+            await give_way()
+            reading.count(new)
+            del page, new
+            await give_way()
+            while reading.tally(KINDS):
+                await give_way()
+
+
+async def _told(reading: Reading, graph: Graph) -> Report:
+    """Make the report, with a turn for each piece: others may have many users, and this one many kinds."""
+    left = True
+    while left:
+        async with graph.turn():
+            left = reading.tally(0)
+    async with graph.turn():
+        return reading.report()
+
+
 _REFUSALS = frozenset({Reason.FORBIDDEN, Reason.UNLICENSED, Reason.RETIRED, Reason.MALFORMED})
 
 
@@ -185,14 +207,7 @@ class UserRegistrationDetails:
         while True:
             reading = Reading(splits)
             try:
-                async with aclosing(graph.pages(RESOURCE, query, decode_page)) as pages:
-                    async for page in pages:
-                        new = reading.meet(page)
-                        await give_way()
-                        reading.count(new)
-                        del page, new
-                        await reading.settle(KINDS)
-                        await give_way()
+                await _read_pages(reading, graph, query)
             except PollError as error:
                 if error.status != HTTPStatus.BAD_REQUEST:
                     raise reading.explained(error) from None
@@ -203,6 +218,4 @@ class UserRegistrationDetails:
                 else:
                     raise reading.explained(error) from None
             else:
-                async with graph.turn():
-                    await reading.settle(0)
-                    return reading.report()
+                return await _told(reading, graph)
