@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Snapshots in a group. A change costs compressing its group again (0.5 ms), and each group costs a scrape 20 µs.
 GROUP = 64
+#: Groups in a bundle, whose compressed parts lie side by side: a scrape has fewer to pick up, a change some to copy.
+BUNDLE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Joined:
 
 #: A snapshot's lines as a row: one column for each family of the store, empty where it has none.
 _Row = tuple[bytes, ...]
+#: A group's columns, or those of several, compressed.
+_Zipped = tuple[Fragment, ...]
 #: A way to put the rows of a group together into one.
 _Make = Callable[[Iterable[_Row]], tuple[T, ...]]
 
@@ -88,6 +92,7 @@ class SnapshotStore:
         self._news = asyncio.Event()
         self._version = 0
         self._joined_gzip: dict[Format, Fragment] = {}
+        self._bundles: dict[int, tuple[list[_Zipped], _Zipped]] = {}
         self._headers = {form: [header(family, form) for family in families] for form in Format}
         self._headers_gzip = {form: [fragment(one) for one in headers] for form, headers in self._headers.items()}
 
@@ -136,7 +141,7 @@ class SnapshotStore:
         """Join the same as a part of a gzip stream; what has changed is compressed first, once for all scrapes."""
         if form in self._joined_gzip:
             return self._joined_gzip[form]
-        version, rows = self._version, await self._made(_compress)
+        version, rows = self._version, self._bundled(await self._made(_compress))
         columns = ([one for one in column if one.length] for column in zip(*rows, strict=True))
         shown = ([head, *column] for head, column in zip(self._headers_gzip[form], columns, strict=False) if column)
         body = joined_fragments(chain.from_iterable(shown))
@@ -150,7 +155,18 @@ class SnapshotStore:
             await self._news.wait()
             self._news.clear()
             await give_way()
-            await self._made(_compress)
+            self._bundled(await self._made(_compress))
+
+    def _bundled(self, groups: list[_Zipped]) -> list[_Zipped]:
+        """Put the columns of several groups together; what has not changed is there from the last time."""
+        before, self._bundles = self._bundles, {}
+        for start in range(0, len(groups), BUNDLE):
+            bundle = groups[start : start + BUNDLE]
+            was, zipped = before.get(start, ([], ()))
+            if bundle != was:
+                zipped = tuple(map(joined_fragments, zip(*bundle, strict=True)))
+            self._bundles[start] = bundle, zipped
+        return [zipped for _, zipped in self._bundles.values()]
 
     async def _made(self, make: _Make[T]) -> list[tuple[T, ...]]:
         """Put the groups together that have changed, and let others go in between; return all as they are now."""

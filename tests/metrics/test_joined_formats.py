@@ -11,6 +11,7 @@ from exporter.metrics.exposition import Format, render
 from exporter.metrics.family import sample
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.zipped import Fragment, fragment, stream
+from exporter.polling import snapshot as snapshots
 from exporter.polling.health import FAILURES, HEALTH_FAMILIES, POLLS, UP
 from exporter.polling.snapshot import GROUP, Snapshot, SnapshotStore
 from exporter.reports.report import REGISTERED_USERS, REPORT_FAMILIES, USERS
@@ -84,9 +85,12 @@ def test_data_lines_are_alike() -> None:
     assert text == openmetrics
 
 
+@pytest.mark.parametrize(("group", "bundle"), [(snapshots.GROUP, snapshots.BUNDLE), (3, 2)])
 @pytest.mark.parametrize("form", Format)
-def test_gzip_unpacks_to_the_same_bytes(form: Format) -> None:
+def test_gzip_unpacks_to_the_same_bytes(form: Format, group: int, bundle: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fragments put together are one gzip stream of the plain text, before and after each kind of change."""
+    monkeypatch.setattr(snapshots, "GROUP", group)
+    monkeypatch.setattr(snapshots, "BUNDLE", bundle)
     store = filled()
 
     async def main() -> None:
