@@ -22,7 +22,7 @@ PAGE = 999
 def measure(scale: Scale) -> Iterator[Figure]:
     """Measure at each size."""
     for users in scale.pick(SIZES, (2_000,)):
-        rounds = scale.pick(3 if users == JUDGED else 7, 1)
+        rounds = scale.pick(7, 1)
         with first_core_free(), child("graph", 2, users, "unlimited") as graph:
             present = graph.tell("how many")["users"]
             readers = {name: partial(_read, name, graph.said) for name in ("exporter", "bare")}

@@ -72,22 +72,18 @@ class Reading:
         self._told = [False] * len(TOLD)
         self._newest = 0.0
 
-    def meet(self, page: Page[Row]) -> list[Row]:
-        """Give the rows of the users of a page who are met for the first time."""
+    def take(self, page: Page[Row]) -> None:
+        """Count the users of a page who are met for the first time."""
         self.pages += 1
         new = self._new(page.rows)
         self._rows += len(page.rows)
         self._duplicates += len(page.rows) - len(new)
         self._newest = max([self._newest, *map(_seconds, {row.last_updated_date_time for row in new})])
+        forget_users(new)
+        self._kinds.update(new)
         self._fruitless = 0 if new else self._fruitless + 1
         if self._fruitless >= FRUITLESS_PAGES and page.next_link is not None:
             raise PollError(Reason.INCOMPLETE, f"{FRUITLESS_PAGES} pages of {RESOURCE.name} brought no new user")
-        return new
-
-    def count(self, new: list[Row]) -> None:
-        """Count users who were met."""
-        forget_users(new)
-        self._kinds.update(new)
 
     def _new(self, rows: list[Row]) -> list[Row]:
         """Give the rows whose users are met for the first time: as a rule all, which is told at a glance."""
@@ -161,13 +157,11 @@ class Reading:
 
 
 async def _read_pages(reading: Reading, graph: Graph, query: str) -> None:
-    """Read every page: in the turn that each has, and in pieces of half a millisecond."""
+    """Read every page: in the turn that each has, and in pieces of a millisecond."""
     async with aclosing(graph.pages(RESOURCE, query, decode_page)) as pages:
         async for page in pages:
-            new = reading.meet(page)
-            await give_way()
-            reading.count(new)
-            del page, new
+            reading.take(page)
+            del page
             await give_way()
             while reading.tally(KINDS):
                 await give_way()

@@ -98,7 +98,7 @@ class PastTenant:
     def _read(self, day: int) -> Report:
         reading, rows = Reading(self.splits), list(self.rows(day))
         for first in range(0, len(rows), PAGE):
-            reading.count(reading.meet(decode_page(msgspec.json.encode({"value": rows[first : first + PAGE]}))))
+            reading.take(decode_page(msgspec.json.encode({"value": rows[first : first + PAGE]})))
         return reading.report()
 
     def _count(self, day: int) -> Report:

@@ -14,12 +14,13 @@ from tests.running import DETAILS, HOUR, running, simulated
 
 if TYPE_CHECKING:
     from exporter.graph.client import GraphConnection
+    from exporter.graph.protocol import Page
+    from exporter.reports.rows import Row
     from tests.running import Daemon
 
 PIECES: list[tuple[Any, str]] = [
     (user_registration_details, "decode_page"),
-    (Reading, "meet"),
-    (Reading, "count"),
+    (Reading, "take"),
     (Reading, "tally"),
     (Reading, "report"),
     (Poller, "_render"),
@@ -59,14 +60,14 @@ def test_a_poll_that_breaks_off_has_no_turn(monkeypatch: pytest.MonkeyPatch) -> 
     """A bug in the middle of one tenant's page costs the other tenant nothing, though its traceback is still held."""
     kept: list[BaseException] = []
 
-    def broken(reading: Reading, rows: list[Any]) -> None:
-        if len(rows) == 7:
+    def broken(reading: Reading, page: Page[Row]) -> None:
+        if len(page.rows) == 7:
             kept.append(ArithmeticError())
             raise kept[-1]
-        counted(reading, rows)
+        take(reading, page)
 
-    counted = Reading.count
-    monkeypatch.setattr(Reading, "count", broken)
+    take = Reading.take
+    monkeypatch.setattr(Reading, "take", broken)
 
     async def main(clock: ManualClock) -> None:
         async with running(clock, simulated(1, page_size=7), simulated(2, page_size=20)) as daemon:
