@@ -37,10 +37,8 @@ MIN_ROWS_TO_MISS_A_FIELD = 10
 
 #: No time is written longer, and what is read is remembered.
 LONGEST_STAMP = 40
-#: Bits of an id's hash that are not kept: a number of sixty bits is a third smaller than one of more.
-SPARE_BITS = 4
 #: Stand for no id: seen from the beginning, so that who has none is noticed at a glance too.
-NOBODY = frozenset({hash(None) >> SPARE_BITS, hash("") >> SPARE_BITS})
+NOBODY = frozenset({hash(None), hash("")})
 #: What the last fields of a kind tell, in our words.
 TOLD = ("methods", *STATUSES)
 SELECTED = f"$select={','.join(field.encode_name for field in FIELDS.values())}&$top=999"
@@ -89,25 +87,25 @@ class Reading:
 
     def _new(self, rows: list[Row]) -> list[Row]:
         """Give the rows whose users are met for the first time: as a rule all, which is told at a glance."""
-        marks, before = [hash(row.id) >> SPARE_BITS for row in rows], len(self._seen)
-        if self._seen.isdisjoint(marks):
-            self._seen.update(marks)
+        hashes, before = [hash(row.id) for row in rows], len(self._seen)
+        if self._seen.isdisjoint(hashes):
+            self._seen.update(hashes)
             if len(self._seen) == before + len(rows):
                 return rows
-            self._seen.difference_update(marks)  # somebody is on this page twice
+            self._seen.difference_update(hashes)  # somebody is on this page twice
         new = [row for row in rows if self._is_new(row)]
         self._incomplete += sum(not row.id and None not in kind(row) for row in new)
         return new
 
     def _is_new(self, row: Row) -> bool:
-        """Tell whether the row's user is met for the first time; sixty bits of a hash stand for the id.
+        """Tell whether the row's user is met for the first time; a 64-bit hash stands for the id.
 
         Without an id nobody can tell: each such row is a user.
         """
         if not row.id:
             return True
         before = len(self._seen)
-        self._seen.add(hash(row.id) >> SPARE_BITS)
+        self._seen.add(hash(row.id))
         return len(self._seen) > before
 
     def tally(self, most: int) -> bool:
