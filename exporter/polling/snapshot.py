@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from exporter.polling.health import State
 
 T = TypeVar("T")
-#: Snapshots in a group. A change costs compressing its group again (0.5 ms), and each group costs a scrape 20 µs.
+#: Snapshots in a group. A change costs compressing its group again, half a millisecond; smaller groups take more bytes.
 GROUP = 64
 #: Groups in a bundle, whose compressed parts lie side by side: a scrape has fewer to pick up, a change some to copy.
 BUNDLE = 8
