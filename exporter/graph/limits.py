@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,41 +33,37 @@ class RequestLimits:
         return replace(self, over_all_tenants=max(1, self.over_all_tenants // shards))
 
 
-class Limiter:
-    """`places` requests in any `window_seconds`, first come, first served."""
-
-    def __init__(self, places: int, window_seconds: float, clock: Clock) -> None:
-        self._places = asyncio.Semaphore(places)
-        self._window_seconds = window_seconds
-        self._clock = clock
-
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Wait for a place, and hold it until a window after the body has ended."""
-        await self._places.acquire()
-        try:
-            yield
-        finally:
-            self._clock.call_later(self._window_seconds, self._places.release)
-
-
 class Limiters:
-    """The limiters of every application and tenant; they outlive a reload, as Graph's own counters do."""
+    """The limits of every application and tenant; they outlive a reload, as Graph's own counters do."""
 
     def __init__(self, limits: RequestLimits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
-        self._by_key: dict[tuple[str, ...], Limiter] = {}
+        self._by_key: dict[tuple[str, ...], asyncio.Semaphore] = {}
 
     @asynccontextmanager
     async def place(self, graph: str, application: str, tenant_id: str) -> AsyncIterator[None]:
-        """Wait for a place of the tenant, then for one of the application in this cloud; hold both."""
-        tenant = self._limiter((graph, application, tenant_id), self._limits.per_tenant)
-        everyone = self._limiter((graph, application), self._limits.over_all_tenants)
-        async with tenant.place(), everyone.place():
-            yield
+        """Wait for a place of the tenant, then for one of the application in this cloud, first come, first served.
 
-    def _limiter(self, key: tuple[str, ...], places: int) -> Limiter:
+        Both are held until a window after the body has ended.
+        """
+        tenant = self._places((graph, application, tenant_id), self._limits.per_tenant)
+        everyone = self._places((graph, application), self._limits.over_all_tenants)
+        held: list[asyncio.Semaphore] = []
+        try:
+            for places in (tenant, everyone):
+                await places.acquire()
+                held.append(places)
+            yield
+        finally:
+            self._clock.call_later(self._limits.window_seconds, partial(_release, held))
+
+    def _places(self, key: tuple[str, ...], number: int) -> asyncio.Semaphore:
         if key not in self._by_key:
-            self._by_key[key] = Limiter(places, self._limits.window_seconds, self._clock)
+            self._by_key[key] = asyncio.Semaphore(number)
         return self._by_key[key]
+
+
+def _release(held: list[asyncio.Semaphore]) -> None:
+    for places in held:
+        places.release()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
 BODY_BYTES = 32 * 1024 * 1024
+PIECE_BYTES = 1024 * 1024  # so that a page, some 400 kB, is unpacked in one piece
 CONNECTIONS = 100
 SHARE_OF_DESCRIPTORS = 0.25  # where there are so few that this is less
 SHARE_OF_ONE_HOST = 0.6  # a cloud that is silent holds its connections, and the tenants of another need some too
@@ -48,6 +49,7 @@ def open_session(context: ssl.SSLContext) -> aiohttp.ClientSession:
         ),
         response_class=_Response,
         cookie_jar=aiohttp.DummyCookieJar(),
+        read_bufsize=PIECE_BYTES,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         trust_env=False,
     )
@@ -91,7 +93,10 @@ def proxy_for(url: str, configured: str | None) -> str | None:
     """
     if configured is not None:
         return configured
-    proxy, there = os.environ.get("https_proxy", os.environ.get("HTTPS_PROXY")), URL(url)
-    if not proxy or urllib.request.proxy_bypass(f"{there.host}:{there.port}"):
+    proxy = os.environ.get("https_proxy", os.environ.get("HTTPS_PROXY"))
+    if not proxy:
+        return None
+    there = URL(url)
+    if urllib.request.proxy_bypass(f"{there.host}:{there.port}"):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
