@@ -17,6 +17,7 @@ import msgspec
 from exporter.courtesy import give_way
 from exporter.errors import PollError, Reason
 from exporter.graph.protocol import Page, Resource
+from exporter.reports.met import Met
 from exporter.reports.report import Graph, Report
 from exporter.reports.rows import FIELDS, Row, decode_page, forget_users, kind
 from exporter.reports.tally import STATUSES, Tally
@@ -37,7 +38,7 @@ MIN_ROWS_TO_MISS_A_FIELD = 10
 
 #: No time is written longer, and what is read is remembered.
 LONGEST_STAMP = 40
-#: Stand for no id: seen from the beginning, so that who has none is noticed at a glance too.
+#: Stand for no id: met from the beginning, so that who has none is noticed at a glance too.
 NOBODY = frozenset({hash(None), hash("")})
 #: What the last fields of a kind tell, in our words.
 TOLD = ("methods", *STATUSES)
@@ -67,7 +68,7 @@ class Reading:
         self.pages = 0
         self._tally = Tally(splits)
         self._kinds: Counter[Row] = Counter()
-        self._seen = set(NOBODY)
+        self._met = Met(NOBODY)
         self._rows = self._duplicates = self._incomplete = self._fruitless = 0
         self._told = [False] * len(TOLD)
         self._newest = 0.0
@@ -86,27 +87,17 @@ class Reading:
             raise PollError(Reason.INCOMPLETE, f"{FRUITLESS_PAGES} pages of {RESOURCE.name} brought no new user")
 
     def _new(self, rows: list[Row]) -> list[Row]:
-        """Give the rows whose users are met for the first time: as a rule all, which is told at a glance."""
-        hashes, before = [hash(row.id) for row in rows], len(self._seen)
-        if self._seen.isdisjoint(hashes):
-            self._seen.update(hashes)
-            if len(self._seen) == before + len(rows):
-                return rows
-            self._seen.difference_update(hashes)  # somebody is on this page twice
-        new = [row for row in rows if self._is_new(row)]
+        """Give the rows whose users are met for the first time: as a rule all, which is told at a glance.
+
+        A 64-bit hash stands for an id. Without an id nobody can tell: each such row is a user.
+        """
+        numbers = [hash(row.id) for row in rows]
+        if self._met.add(numbers):
+            return rows
+        pairs = zip(rows, numbers, strict=True)
+        new = [row for row, number in pairs if not row.id or self._met.brought_by(number)]
         self._incomplete += sum(not row.id and None not in kind(row) for row in new)
         return new
-
-    def _is_new(self, row: Row) -> bool:
-        """Tell whether the row's user is met for the first time; a 64-bit hash stands for the id.
-
-        Without an id nobody can tell: each such row is a user.
-        """
-        if not row.id:
-            return True
-        before = len(self._seen)
-        self._seen.add(hash(row.id))
-        return len(self._seen) > before
 
     def tally(self, most: int) -> bool:
         """Tally some kinds if there are more than `most`; tell whether there are still."""
