@@ -2,7 +2,8 @@
 
     python -m benchmarks.graph TENANTS USERS [unlimited]
 
-It says where it is, and stands under the same addresses until it is ended.
+It says where it is, and stands under the same addresses until it is ended. Behind those tenants stands a small one, for
+whoever has to warm up first.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from exporter.simulator import UNLIMITED, GeneratedPopulation, Limits, Simulated
 
 CLIENT_ID, SECRET = "c11e0000-0000-4000-8000-000000000001", "a-secret-of-the-benchmarks"
 POPULATIONS = 20
+USERS_TO_WARM_UP = 2_000
 
 
 def tenant_id(number: int) -> str:
@@ -29,18 +31,23 @@ def tenant_id(number: int) -> str:
 
 
 def tenants(number: int, users: int) -> list[SimulatedTenant]:
-    """Make tenants; many of them share a population, which is the same to the exporter."""
-    populations = [GeneratedPopulation(seed=one, users=users, maturity=0.6) for one in range(min(number, POPULATIONS))]
+    """Make tenants, and a small one; many of them share a population, which is the same to the exporter."""
+    populations = [_population(seed, users) for seed in range(min(number, POPULATIONS))]
+    behind = _population(POPULATIONS, min(users, USERS_TO_WARM_UP))
     apps = [SimulatedApp(client_id=CLIENT_ID, secret=SECRET)]
     return [
         SimulatedTenant(
             name=f"tenant-{one:04d}",
             tenant_id=tenant_id(one),
             apps=apps,
-            population=populations[one % len(populations)],
+            population=populations[one % len(populations)] if one < number else behind,
         )
-        for one in range(number)
+        for one in range(number + 1)
     ]
+
+
+def _population(seed: int, users: int) -> GeneratedPopulation:
+    return GeneratedPopulation(seed=seed, users=users, maturity=0.6)
 
 
 async def simulate(number: int, users: int, limits: Limits) -> None:

@@ -51,7 +51,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
     )
     if SDK not in readers:
         return
-    with child("graph", 2, USERS, "unlimited") as graph:
+    with child("graph", 1, USERS, "unlimited") as graph:
         polls = []
         for _ in range(scale.pick(5, 1)):
             with child("reading", "exporter", json.dumps(graph.said)) as reader:

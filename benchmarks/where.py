@@ -34,7 +34,7 @@ def _figures(work: str, shares: dict[str, float]) -> Iterator[Figure]:
 
 def _read(tenants: int, users: int) -> dict[str, float]:
     with (
-        child("graph", tenants + 1, users, "unlimited") as graph,
+        child("graph", tenants, users, "unlimited") as graph,
         child("reading", "exporter", json.dumps(graph.said), tenants + 1) as reader,
     ):
         shares: dict[str, float] = reader.tell("profile")
