@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 MEMORY_GOALS = {100_000: 25.0, 1_000_000: 100.0}
 JUDGED = 1_000_000
-#: Single polls vary by a sixth, both of them; the median of so many by a twentieth.
+#: Single polls vary by a sixth, both of them, so where it matters there are more.
 TURNS, TURNS_WHERE_JUDGED = 7, 15
 PAGE = 999
 

@@ -56,7 +56,8 @@ class Limiters:
                 held.append(places)
             yield
         finally:
-            self._clock.call_later(self._limits.window_seconds, partial(_release, held))
+            if held:
+                self._clock.call_later(self._limits.window_seconds, partial(_release, held))
 
     def _places(self, key: tuple[str, ...], number: int) -> asyncio.Semaphore:
         if key not in self._by_key:

@@ -121,7 +121,24 @@ def test_a_request_that_is_given_up_while_waiting_costs_no_place() -> None:
             with pytest.raises(TimeoutError):
                 async with clock.timeout(3), limiters.place(GRAPH, "a", tenant):
                     pass
-        async with limiters.place(GRAPH, "a", "1"):
-            assert clock.monotonic() == pytest.approx(10)
+        for tenant, at in (("1", 10), ("2", 20)):
+            async with clock.timeout(11), limiters.place(GRAPH, "a", tenant):
+                assert clock.monotonic() == pytest.approx(at)
+
+    run(main)
+
+
+def test_a_busy_tenant_waits_for_its_own_places_first() -> None:
+    """What a tenant without places waits for keeps no place of the application: another tenant gets it at once."""
+
+    async def main(clock: ManualClock) -> None:
+        limiters, begun = Limiters(RequestLimits(per_tenant=1, over_all_tenants=2), clock), []
+
+        async def ask(tenant: str) -> None:
+            async with limiters.place(GRAPH, "a", tenant):
+                begun.append((tenant, clock.monotonic()))
+
+        await asyncio.gather(*map(ask, ("busy", "busy", "other")))
+        assert begun == [("busy", 0), ("other", 0), ("busy", pytest.approx(10))]
 
     run(main)
