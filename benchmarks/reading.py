@@ -57,7 +57,9 @@ async def read_as_exporter(where: dict[str, str], tenants: int) -> None:
 
         def requests() -> int:
             counted = f'graph_requests_total{{code="200",endpoint="{RESOURCE.name}"}} '
-            return int(float(assembly.own.render(Format.TEXT).decode().partition(counted)[2].split("\n")[0] or 0))
+            return int(
+                float(assembly.self_metrics.render(Format.TEXT).decode().partition(counted)[2].split("\n")[0] or 0)
+            )
 
         await _measured(read, requests, tenants)
 

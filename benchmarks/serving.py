@@ -23,7 +23,7 @@ from benchmarks.processes import obey, say
 from exporter.assembly import ENDPOINTS, FAMILIES
 from exporter.clock import Clock
 from exporter.metrics.exposition import Format
-from exporter.metrics.own import OwnMetrics
+from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.snapshot import SnapshotStore
 from exporter.web.protection import WebProtection
 from exporter.web.server import SAFE_HEADERS, Served, Server, listening
@@ -58,10 +58,10 @@ async def serve_exporter(tenants: int) -> None:
             show(store, one * tenants // number, one + seed)
         return number
 
-    own = OwnMetrics(version="0", revision="0", shard=0, total_shards=1, endpoints=ENDPOINTS)
+    own = SelfMetrics(version="0", revision="0", shard=0, total_shards=1, endpoints=ENDPOINTS)
     served = Served(
         store=store,
-        own=own.render,
+        self_metrics=own.render,
         page=StatusPage(version="0", links={}),
         reload=reload,
         clock=clock,

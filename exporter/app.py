@@ -58,7 +58,7 @@ class Exporter:
         self._note_web_warnings()
         served = Served(
             store=self._assembly.store,
-            own=self._assembly.own.render,
+            self_metrics=self._assembly.self_metrics.render,
             page=StatusPage(version=__version__, links=self._links()),
             reload=self.reload,
             clock=self._assembly.clock,
@@ -121,8 +121,8 @@ class Exporter:
     async def _apply(self, settings: Settings) -> list[Problem]:
         """Put `settings` into force; what prevents that is returned, and then nothing has changed."""
         old = AsyncExitStack()
-        anew = self._fleet is not None and settings.network != self._settings.network
-        if anew:
+        restart = self._fleet is not None and settings.network != self._settings.network
+        if restart:
             try:
                 old = await self._reconnect(settings.network)
             except OSError:  # it could be read a moment ago, and an SSLError is one
@@ -130,9 +130,9 @@ class Exporter:
                 return [Problem("network.ca_file", what, "it is tried again when the file changes")]
         self._settings = settings
         tenants = self._assembly.owned(settings)
-        self._assembly.own.tenants_polled(len(tenants))
+        self._assembly.self_metrics.tenants_polled(len(tenants))
         if self._fleet is not None:
-            self._fleet.apply(tenants, anew=anew)
+            self._fleet.apply(tenants, restart=restart)
             self._assembly.forget_others(tenants)
         await old.aclose()
         return []
@@ -153,7 +153,7 @@ class Exporter:
             if found.changed and found.problems:
                 self._note_refused(list(found.problems))
             elif found.changed and not isinstance(self._watched, ConfigError):  # nothing is broken any more
-                self._assembly.own.reloaded(successful=True, at=self._assembly.clock.time())
+                self._assembly.self_metrics.reloaded(successful=True, at=self._assembly.clock.time())
             if await self._has_settled_otherwise(min(seconds, SETTLING_SECONDS)):
                 log.info("the configuration has changed")
                 await self.reload()
@@ -189,12 +189,12 @@ class Exporter:
         for warning in settings.warnings:
             log.warning("configuration", extra=fields(warning=warning))
         tenants = len(self._assembly.owned(settings))
-        self._assembly.own.tenants_polled(tenants)
-        self._assembly.own.reloaded(successful=True, at=self._assembly.clock.time())
+        self._assembly.self_metrics.tenants_polled(tenants)
+        self._assembly.self_metrics.reloaded(successful=True, at=self._assembly.clock.time())
         log.info("configuration loaded", extra=fields(tenants=tenants, of=len(settings.tenants)))
 
     def _note_refused(self, problems: list[Problem]) -> ConfigError:
-        self._assembly.own.reloaded(successful=False, at=self._assembly.clock.time())
+        self._assembly.self_metrics.reloaded(successful=False, at=self._assembly.clock.time())
         for problem in problems:
             log.error("the new configuration cannot be used, the old one stays", extra=fields(problem=str(problem)))
         return ConfigError(problems)

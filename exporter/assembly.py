@@ -19,7 +19,7 @@ from exporter.graph.limits import Limiters, RequestLimits
 from exporter.graph.session import make_ssl_context, open_session, proxy_for
 from exporter.identity.request import asker
 from exporter.identity.tokens import TokenSource
-from exporter.metrics.own import OwnMetrics
+from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.choice import Choice
 from exporter.polling.health import HEALTH_FAMILIES, Health
 from exporter.polling.poller import Poller
@@ -72,7 +72,7 @@ class Assembly:
         self.options = options
         self.clock = clock
         self.store = SnapshotStore(FAMILIES)
-        self.own = OwnMetrics(
+        self.self_metrics = SelfMetrics(
             version=__version__,
             revision=os.environ.get("ENTRA_EXPORTER_BUILD_REVISION", "unknown"),
             shard=options.shard,
@@ -95,7 +95,7 @@ class Assembly:
                 limiters=self._limiters,
                 clock=self.clock,
                 random=self._random,
-                observe=self.own.graph_request,
+                observe=self.self_metrics.graph_request,
                 user_agent=f"entra-mfa-exporter/{__version__}",
                 proxy=network.proxy.reveal() if network.proxy else None,
             )
@@ -148,7 +148,7 @@ class Assembly:
                 session=self._connection.session,
                 proxy=proxy_for(cloud.authority, self._connection.proxy),
             )
-            source = TokenSource(ask, tenant.tenant_id, self.clock, self.own.token_request)
+            source = TokenSource(ask, tenant.tenant_id, self.clock, self.self_metrics.token_request)
             self._tokens[tenant.name] = (who, source)
         return self._tokens[tenant.name][1]
 
@@ -156,11 +156,11 @@ class Assembly:
     async def _slot(self, cloud: Cloud, due: float) -> AsyncIterator[None]:
         """Hold one of the polls at once that each cloud has: those of a silent one keep nobody else waiting."""
         async with self._slots[cloud]:
-            self.own.poll_started(max(0.0, self.clock.monotonic() - due))
+            self.self_metrics.poll_started(max(0.0, self.clock.monotonic() - due))
             try:
                 yield
             finally:
-                self.own.poll_ended()
+                self.self_metrics.poll_ended()
 
 
 def cloud_of(tenant: Tenant) -> Cloud:

@@ -88,12 +88,12 @@ def _table(findings: Iterable[Finding]) -> list[str]:
 
 async def ask_tenants(options: Options, settings: Settings, clock: Clock | None = None) -> Findings:
     """Ask every tenant for a token and each of its sources for its first page."""
-    assembly, places = Assembly(options, clock or Clock()), asyncio.Semaphore(AT_ONCE)
+    assembly, permits = Assembly(options, clock or Clock()), asyncio.Semaphore(AT_ONCE)
     tenants = assembly.owned(settings)
     found = Findings(warnings=list(settings.warnings), tenants=[tenant.name for tenant in tenants])
 
     async def one(tenant: Tenant) -> list[Finding]:
-        async with places:
+        async with permits:
             return await _ask(assembly, tenant)
 
     async with assembly.connected(settings.network), asyncio.TaskGroup() as tasks:

@@ -97,11 +97,11 @@ def _once(arguments: Arguments) -> int:
 
 
 @contextmanager
-def _writing(place: str) -> Iterator[None]:
+def _writing(location: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigError([Problem(place, f"cannot be written: {os.strerror(error.errno or 0)}")]) from None
+        raise ConfigError([Problem(location, f"cannot be written: {os.strerror(error.errno or 0)}")]) from None
 
 
 def _check(arguments: Arguments) -> int:

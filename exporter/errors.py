@@ -63,12 +63,12 @@ class PollError(ExporterError):
 class Problem:
     """One thing that is wrong in the configuration: where it stands, what it is, how to mend it."""
 
-    place: str
+    location: str
     what: str
-    mend: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.what}" + (f"; {self.mend}" if self.mend else "")
+        return f"{self.location}: {self.what}" + (f"; {self.hint}" if self.hint else "")
 
 
 class ConfigError(ExporterError):

@@ -163,16 +163,16 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], version: str) -> Argu
         problems.append(Problem("command line", f"there is no command {command!r}", f"use {', '.join(COMMANDS)}"))
     values, given = dict[str, list[str]](), set[str]()
     for flag in FLAGS:
-        place, found = _found(flag, parsed[flag.name], environ)
+        location, found = _found(flag, parsed[flag.name], environ)
         if found is None:
             found = [flag.default] if flag.default is not None else []
         else:
             given.add(flag.name)
-            if place.startswith("--") and command in COMMANDS and command not in flag.commands:
-                mend = f"it belongs to {', '.join(flag.commands)}"
-                problems.append(Problem(place, f"means nothing to {command}", mend))
+            if location.startswith("--") and command in COMMANDS and command not in flag.commands:
+                hint = f"it belongs to {', '.join(flag.commands)}"
+                problems.append(Problem(location, f"means nothing to {command}", hint))
         values[flag.name] = found
-        problems += [problem for value in found for problem in _problems_with(flag, value, place)]
+        problems += [problem for value in found for problem in _problems_with(flag, value, location)]
     problems += _contradictions(values, given)
     if problems:
         raise ConfigError(problems)
@@ -189,24 +189,24 @@ def _found(flag: Flag, parsed: str | list[str] | None, environ: Mapping[str, str
     return flag.variable, variable.replace(",", " ").split() if flag.repeatable else [variable]
 
 
-def _problems_with(flag: Flag, value: str, place: str) -> list[Problem]:
+def _problems_with(flag: Flag, value: str, location: str) -> list[Problem]:
     if flag.choices and value not in flag.choices:
-        return [Problem(place, f"{value!r} is not one of {', '.join(flag.choices)}", "choose one of them")]
+        return [Problem(location, f"{value!r} is not one of {', '.join(flag.choices)}", "choose one of them")]
     if flag.switch and value.lower() not in SWITCH_WORDS:
-        return [Problem(place, f"{value!r} is neither true nor false", "write true or false")]
+        return [Problem(location, f"{value!r} is neither true nor false", "write true or false")]
     if flag.metavar == "N" and not (value.isascii() and value.isdigit() and len(value) < 7):  # noqa: PLR2004
-        return [Problem(place, f"{value!r} is not a whole number", "write digits")]
+        return [Problem(location, f"{value!r} is not a whole number", "write digits")]
     if flag.metavar == "ADDRESS" and not _is_address(value):
-        return [Problem(place, f"{value!r} is not an address", "write :10088, 127.0.0.1:10088 or [::1]:10088")]
+        return [Problem(location, f"{value!r} is not an address", "write :10088, 127.0.0.1:10088 or [::1]:10088")]
     if flag.name == "web.max-requests" and int(value) == 0:
-        return [Problem(place, "0 would refuse every scrape", "write 1 or more")]
+        return [Problem(location, "0 would refuse every scrape", "write 1 or more")]
     if flag.name == "web.telemetry-path" and (not PATH.fullmatch(value) or value.startswith("/-/")):
-        return [Problem(place, f"{value!r} is not a path of its own", "write something like /metrics")]
+        return [Problem(location, f"{value!r} is not a path of its own", "write something like /metrics")]
     if flag.name == "config.auto-reload-interval":
         try:
             parse_duration(value)
         except ValueError:
-            return [Problem(place, f"{value!r} is not a duration", "write something like 30s, or 0s for never")]
+            return [Problem(location, f"{value!r} is not a duration", "write something like 30s, or 0s for never")]
     return []
 
 

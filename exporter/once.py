@@ -38,11 +38,11 @@ async def poll_once(options: Options, settings: Settings, progress: TextIO | Non
 
 
 async def _poll_all(pollers: list[tuple[str, Poller]], progress: TextIO | None) -> int:
-    places, done, failed = asyncio.Semaphore(AT_ONCE), 0, 0
+    permits, done, failed = asyncio.Semaphore(AT_ONCE), 0, 0
 
     async def one(name: str, poller: Poller) -> None:
         nonlocal done, failed
-        async with places:
+        async with permits:
             error = await poller.poll()
         failed += error is not None
         done += 1

@@ -32,7 +32,7 @@ SECRET_KEYS = ("client_secret_file", "client_secret_env", "client_secret")
 
 
 @dataclass(slots=True)
-class Surroundings:
+class LoadContext:
     """What a configuration is read among: environment, time, files; and the warnings that come up.
 
     `now` is in seconds since the epoch. `password` opens a certificate for which no file with a password is named.
@@ -58,48 +58,48 @@ class Surroundings:
             raise found
         return found
 
-    def warn(self, place: str, sentence: str) -> None:
+    def warn(self, location: str, sentence: str) -> None:
         """Add a warning, once."""
-        self.warnings[f"{place}: {sentence}"] = None
+        self.warnings[f"{location}: {sentence}"] = None
 
 
-def credential(section: Section[schema.CredentialPart], around: Surroundings) -> Credential | None:
+def credential(section: Section[schema.CredentialPart], context: LoadContext) -> Credential | None:
     """Make the credential, or None with the problems recorded."""
     match section.part:
         case schema.ClientSecretPart() as part:
-            secret = _client_secret(section, part, around)
+            secret = _client_secret(section, part, context)
             made: Credential | None = ClientSecret(part.client_id, secret) if secret else None
         case schema.CertificatePart() as part:
-            made = _certificate(section, part, around)
+            made = _certificate(section, part, context)
         case schema.WorkloadIdentityPart() as part:
-            made = _workload_identity(section, part, around)
+            made = _workload_identity(section, part, context)
         case schema.ManagedIdentityPart() as part:
             made = ManagedIdentity(None if part.client_id is UNSET else part.client_id)
         case schema.AzureCliPart():
             made = AzureCli()
-    return None if section.is_spoilt("") else made
+    return None if section.is_invalid("") else made
 
 
 def _client_secret(
-    section: Section[schema.CredentialPart], part: schema.ClientSecretPart, around: Surroundings
+    section: Section[schema.CredentialPart], part: schema.ClientSecretPart, context: LoadContext
 ) -> Secret[str] | None:
-    given = [key for key in SECRET_KEYS if getattr(part, key) is not UNSET or section.is_spoilt(key)]
+    given = [key for key in SECRET_KEYS if getattr(part, key) is not UNSET or section.is_invalid(key)]
     if len(given) != 1:
         what = f"{' and '.join(given)} exclude each other" if given else "there is no secret"
         section.problem("", Complaint(what, "keep one of them" if given else "add client_secret_file"))
         return None
     try:
         if part.client_secret_file is not UNSET:
-            return around.files.secret(section.file(part.client_secret_file))
+            return context.files.secret(section.file(part.client_secret_file))
         if part.client_secret_env is not UNSET:
-            return _from_variable(part.client_secret_env, around.environ)
+            return _from_variable(part.client_secret_env, context.environ)
     except UnusableError as error:
         section.problem(given[0], error.complaint)
         return None
     if part.client_secret is UNSET:
         return None
-    around.warn(
-        section.place("client_secret"), "the secret stands in the file itself; client_secret_file keeps it apart"
+    context.warn(
+        section.location("client_secret"), "the secret stands in the file itself; client_secret_file keeps it apart"
     )
     return checked_secret(part.client_secret)
 
@@ -111,28 +111,30 @@ def _from_variable(name: str, environ: Mapping[str, str]) -> Secret[str]:
 
 
 def _certificate(
-    section: Section[schema.CredentialPart], part: schema.CertificatePart, around: Surroundings
+    section: Section[schema.CredentialPart], part: schema.CertificatePart, context: LoadContext
 ) -> Certificate | None:
-    password = around.password
+    password = context.password
     if part.password_file is not UNSET:
         try:
-            password = around.files.secret(section.file(part.password_file))
+            password = context.files.secret(section.file(part.password_file))
         except UnusableError as error:
             section.problem("password_file", error.complaint)
-    if section.is_spoilt("password_file") or section.is_spoilt("certificate_file"):
+    if section.is_invalid("password_file") or section.is_invalid("certificate_file"):
         return None
     try:
-        data = around.files.read(section.file(part.certificate_file), MAX_CERTIFICATE_BYTES)
-        found = around.validity(data, password)
+        data = context.files.read(section.file(part.certificate_file), MAX_CERTIFICATE_BYTES)
+        found = context.validity(data, password)
     except UnusableError as error:
         section.problem("certificate_file", error.complaint)
         return None
-    place = section.place("certificate_file")
-    if around.now >= found.expires_at:
-        around.warn(place, f"the certificate expired on {_day(found.expires_at)}; Entra refuses it: renew it")
-    elif around.now < found.not_before:
-        around.warn(place, f"the certificate is not valid before {_day(found.not_before)}; Entra refuses it until then")
-    return Certificate(part.client_id, Secret(data), password, found.expires_at, found.not_before, place)
+    location = section.location("certificate_file")
+    if context.now >= found.expires_at:
+        context.warn(location, f"the certificate expired on {_day(found.expires_at)}; Entra refuses it: renew it")
+    elif context.now < found.not_before:
+        context.warn(
+            location, f"the certificate is not valid before {_day(found.not_before)}; Entra refuses it until then"
+        )
+    return Certificate(part.client_id, Secret(data), password, found.expires_at, found.not_before, location)
 
 
 def _day(timestamp: float) -> str:
@@ -140,22 +142,22 @@ def _day(timestamp: float) -> str:
 
 
 def _workload_identity(
-    section: Section[schema.CredentialPart], part: schema.WorkloadIdentityPart, around: Surroundings
+    section: Section[schema.CredentialPart], part: schema.WorkloadIdentityPart, context: LoadContext
 ) -> WorkloadIdentity | None:
     """Take what the workload identity webhook of Kubernetes puts into the environment for what was not given."""
     client_id, token_file = part.client_id, part.token_file
-    if client_id is UNSET and not section.is_spoilt("client_id"):
-        client_id = around.environ.get("AZURE_CLIENT_ID", "")
+    if client_id is UNSET and not section.is_invalid("client_id"):
+        client_id = context.environ.get("AZURE_CLIENT_ID", "")
         complaint = rules.CLIENT_ID.complaint(client_id)
         if complaint:
             what = f"$AZURE_CLIENT_ID, which stands in for client_id: {complaint.what}"
-            section.problem("client_id", Complaint(what, complaint.mend))
-    if token_file is UNSET and not section.is_spoilt("token_file"):
-        token_file = around.environ.get("AZURE_FEDERATED_TOKEN_FILE", "")
+            section.problem("client_id", Complaint(what, complaint.hint))
+    if token_file is UNSET and not section.is_invalid("token_file"):
+        token_file = context.environ.get("AZURE_FEDERATED_TOKEN_FILE", "")
         if not token_file:
             what = "there is neither token_file nor the variable AZURE_FEDERATED_TOKEN_FILE"
             section.problem("token_file", Complaint(what, "let the webhook set it, or give token_file"))
-    if client_id is UNSET or token_file is UNSET or section.is_spoilt("token_file"):
+    if client_id is UNSET or token_file is UNSET or section.is_invalid("token_file"):
         return None
     path = section.file(token_file)
     if not path.is_file():

@@ -68,12 +68,12 @@ Node: TypeAlias = Text | Sequence | Mapping
 class BrokenYamlError(Exception):
     """The text is not one YAML document: where, and what to do. Does not leave this package."""
 
-    def __init__(self, line: int, column: int, what: str, mend: str) -> None:
+    def __init__(self, line: int, column: int, what: str, hint: str) -> None:
         super().__init__(what)
-        self.line, self.column, self.what, self.mend = line, column, what, mend
+        self.line, self.column, self.what, self.hint = line, column, what, hint
 
     def problem(self, name: str) -> Problem:
-        return Problem(f"{name}:{self.line}:{self.column}", self.what, self.mend)
+        return Problem(f"{name}:{self.line}:{self.column}", self.what, self.hint)
 
 
 def compose(text: str) -> Node | None:
@@ -84,9 +84,9 @@ def compose(text: str) -> Node | None:
             tree.add(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        what, mend = _translated(error.problem or "")
+        what, hint = _translated(error.problem or "")
         # Everything that would show the file is cut off: no text and no cause.
-        raise BrokenYamlError(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, what, mend) from None
+        raise BrokenYamlError(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, what, hint) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position].splitlines() or [""]
         raise BrokenYamlError(len(before), len(before[-1]) + 1, "a control character", "remove it") from None
@@ -98,9 +98,9 @@ def _events(text: str) -> Iterator[yaml.Event]:
 
 
 def _translated(problem: str) -> tuple[str, str]:
-    for fragment, what, mend in KINDS:
+    for fragment, what, hint in KINDS:
         if fragment in problem:
-            return what, mend
+            return what, hint
     return "this is not YAML", "look at the indentation, the quotes and the line before"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.config import rules, schema
-from exporter.config.credentials import Surroundings
+from exporter.config.credentials import LoadContext
 from exporter.config.files import checked_secret
 from exporter.config.load import CLOCK, finish
 from exporter.config.rules import UnusableError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from exporter.clock import Clock
     from exporter.config.settings import Settings
 
-PLACES = {
+LOCATIONS = {
     "tenant_id": "AZURE_TENANT_ID",
     "credential.client_id": "AZURE_CLIENT_ID",
     "credential.client_secret_env": "AZURE_CLIENT_SECRET",
@@ -53,28 +53,28 @@ def from_environment(
 
     Raises UnusableConfigError, a ConfigError, with every problem.
     """
-    document = Document("the environment", Path(), [], dict(PLACES))
-    around = Surroundings(environ, clock.time())
+    document = Document("the environment", Path(), [], dict(LOCATIONS))
+    context = LoadContext(environ, clock.time())
     own = schema.TenantPart(
         tenant_id=_variable(document, environ, "tenant_id", rules.TENANT_ID),
         poll_interval=poll_interval,
         sources=_sources(document, sources),
         cloud=_cloud(document, cloud),
-        **_credential(document, around),
+        **_credential(document, context),
     )
     complaint = rules.INTERVAL.complaint(poll_interval)
     if complaint:
-        document.spoil("poll_interval", complaint.what, complaint.mend)
-    reader = TenantReader(Section(document, "defaults", schema.DefaultsPart()), around)
+        document.add_problem("poll_interval", complaint.what, complaint.hint)
+    reader = TenantReader(Section(document, "defaults", schema.DefaultsPart()), context)
     tenant = reader.tenant(Section(document, "", own))
-    return finish(around, document.problems, [tenant] if tenant else [], Network(), ())
+    return finish(context, document.problems, [tenant] if tenant else [], Network(), ())
 
 
 def _variable(document: Document, environ: Mapping[str, str], path: str, rule: rules.Rule) -> str:
-    value = environ.get(PLACES[path], "")
-    complaint = rule.complaint(value) if value else rules.Complaint("this variable is not set", rule.mend)
+    value = environ.get(LOCATIONS[path], "")
+    complaint = rule.complaint(value) if value else rules.Complaint("this variable is not set", rule.hint)
     if complaint:
-        document.spoil(path, complaint.what, complaint.mend)
+        document.add_problem(path, complaint.what, complaint.hint)
     return value
 
 
@@ -85,42 +85,42 @@ def _sources(document: Document, text: str) -> Any:
         return AUTO
     for word in words:
         if word == AUTO:
-            document.spoil("sources", "auto beside other sources", "give auto alone, or only names")
+            document.add_problem("sources", "auto beside other sources", "give auto alone, or only names")
         elif word not in SOURCES:
             complaint = rules.not_among(word, (AUTO, *SOURCES), "source")
-            document.spoil("sources", complaint.what, complaint.mend)
+            document.add_problem("sources", complaint.what, complaint.hint)
     return words
 
 
 def _cloud(document: Document, text: str) -> Any:
     if text not in CLOUDS:
         complaint = rules.not_among(text, CLOUDS, "cloud")
-        document.spoil("cloud", complaint.what, complaint.mend)
+        document.add_problem("cloud", complaint.what, complaint.hint)
     return text
 
 
-def _credential(document: Document, around: Surroundings) -> dict[str, Any]:
+def _credential(document: Document, context: LoadContext) -> dict[str, Any]:
     """Return the part of the file that would say what the environment says."""
-    environ = around.environ
+    environ = context.environ
     client_id = _variable(document, environ, "credential.client_id", rules.CLIENT_ID)
     part: schema.CredentialPart
     if environ.get("AZURE_CLIENT_SECRET"):
         part = schema.ClientSecretPart(client_id=client_id, client_secret_env="AZURE_CLIENT_SECRET")  # noqa: S106
     elif path := environ.get("AZURE_CLIENT_CERTIFICATE_PATH"):
-        _take_password(document, around)
+        _take_password(document, context)
         part = schema.CertificatePart(client_id=client_id, certificate_file=path)
     elif path := environ.get("AZURE_FEDERATED_TOKEN_FILE"):
         part = schema.WorkloadIdentityPart(client_id=client_id, token_file=path)
     else:
-        document.spoil("credential", "there is no credential", CREDENTIALS)
+        document.add_problem("credential", "there is no credential", CREDENTIALS)
         return {}
     return {"credential": part}
 
 
-def _take_password(document: Document, around: Surroundings) -> None:
-    password = around.environ.get("AZURE_CLIENT_CERTIFICATE_PASSWORD")
+def _take_password(document: Document, context: LoadContext) -> None:
+    password = context.environ.get("AZURE_CLIENT_CERTIFICATE_PASSWORD")
     if password:
         try:
-            around.password = checked_secret(password)
+            context.password = checked_secret(password)
         except UnusableError as error:
-            document.spoil("credential.password_file", error.complaint.what, error.complaint.mend)
+            document.add_problem("credential.password_file", error.complaint.what, error.complaint.hint)

@@ -58,7 +58,7 @@ class Files:
             self._seen[path] = _content(path)
         content = self._seen[path]
         if isinstance(content, Complaint):
-            raise UnusableError(content.what, content.mend)
+            raise UnusableError(content.what, content.hint)
         if not content:
             raise UnusableError("the file is empty", "write the content, or name another file")
         if len(content) > limit:

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from exporter.clock import Clock
 from exporter.config import files, schema
-from exporter.config.credentials import Surroundings
+from exporter.config.credentials import LoadContext
 from exporter.config.document import BrokenYamlError, compose
 from exporter.config.rules import Complaint, UnusableError
 from exporter.config.secret import Secret
@@ -25,7 +25,7 @@ from exporter.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from exporter.config.tenants import OwnSection
+    from exporter.config.tenants import TenantSection
 
 Shape = TypeVar("Shape")
 CLOCK = Clock()
@@ -48,14 +48,14 @@ def load(path: Path, environ: Mapping[str, str], *, clock: Clock = CLOCK) -> Set
 
     Raises UnusableConfigError, a ConfigError, with every problem. A certificate that does not hold now is a warning.
     """
-    return _Loading(Surroundings(environ, clock.time())).settings(path)
+    return _Loading(LoadContext(environ, clock.time())).settings(path)
 
 
 class _Loading:
     """One run over all the files."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self.around = around
+    def __init__(self, context: LoadContext) -> None:
+        self.context = context
         self.problems: list[Problem] = []
         self.patterns: list[str] = []
 
@@ -67,36 +67,36 @@ class _Loading:
             top = Section(document, "", file)
             tenants = self._tenants(top)
             network = self._network(top)
-        return finish(self.around, self.problems, tenants, network, self.patterns)
+        return finish(self.context, self.problems, tenants, network, self.patterns)
 
     def _document(self, path: Path, shape: type[Shape]) -> tuple[Document, Shape | UnsetType]:
         document = Document(str(path), path.parent, self.problems)
         try:
-            root = compose(self.around.files.text(path))
+            root = compose(self.context.files.text(path))
         except UnusableError as error:
-            document.spoil("", error.complaint.what, error.complaint.mend)
+            document.add_problem("", error.complaint.what, error.complaint.hint)
             return document, UNSET
         except BrokenYamlError as error:
             self.problems.append(error.problem(document.name))
             return document, UNSET
         if root is None:
-            document.spoil("", "there is nothing in the file but comments", "write the configuration there")
+            document.add_problem("", "there is nothing in the file but comments", "write the configuration there")
             return document, UNSET
         return document, read(document, root, shape)
 
     def _tenants(self, top: Section[schema.FilePart]) -> list[Tenant]:
         defaults = schema.DefaultsPart() if top.part.defaults is UNSET else top.part.defaults
-        reader = TenantReader(top.inner("defaults", defaults), self.around)
+        reader = TenantReader(top.inner("defaults", defaults), self.context)
         sections = [*_entries(top.document, "tenants", top.part.tenants), *self._named_files(top)]
-        _check_given(top, sections, self.around)
+        _check_given(top, sections, self.context)
         _check_unique(sections)
         return [tenant for tenant in map(reader.tenant, sections) if tenant]
 
-    def _named_files(self, top: Section[schema.FilePart]) -> Iterable[OwnSection]:
+    def _named_files(self, top: Section[schema.FilePart]) -> Iterable[TenantSection]:
         patterns = [] if isinstance(top.part.tenant_files, UnsetType) else top.part.tenant_files
         paths: dict[Path, None] = {}
         for at, pattern in enumerate(patterns):
-            if top.is_spoilt(f"tenant_files[{at}]"):
+            if top.is_invalid(f"tenant_files[{at}]"):
                 continue
             if not files.has_wildcard(pattern):
                 paths[top.file(pattern)] = None
@@ -105,7 +105,7 @@ class _Loading:
             found = files.expand(self.patterns[-1])
             paths.update(dict.fromkeys(found))
             if not found:
-                self.around.warn(top.place(f"tenant_files[{at}]"), "no file matches this pattern")
+                self.context.warn(top.location(f"tenant_files[{at}]"), "no file matches this pattern")
         for path in paths:
             document, parts = self._document(path, list[schema.TenantPart])
             yield from _entries(document, "", parts)
@@ -125,7 +125,7 @@ class _Loading:
         return Network(proxy=None if part.proxy is UNSET else Secret(part.proxy), ca_file=ca_file, ca_digest=ca_digest)
 
     def _digest_of_authorities(self, path: Path) -> str:
-        content = self.around.files.read(path)
+        content = self.context.files.read(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             context.load_verify_locations(cafile=path)
@@ -134,7 +134,7 @@ class _Loading:
         return hashlib.sha256(content).hexdigest()
 
 
-def _entries(document: Document, path: str, parts: Sequence[object] | UnsetType) -> list[OwnSection]:
+def _entries(document: Document, path: str, parts: Sequence[object] | UnsetType) -> list[TenantSection]:
     if isinstance(parts, UnsetType):
         return []
     return [
@@ -144,39 +144,39 @@ def _entries(document: Document, path: str, parts: Sequence[object] | UnsetType)
     ]
 
 
-def _check_given(top: Section[schema.FilePart], sections: Sequence[OwnSection], around: Surroundings) -> None:
+def _check_given(top: Section[schema.FilePart], sections: Sequence[TenantSection], context: LoadContext) -> None:
     if sections or top.document.problems:
         return
     if top.part.tenant_files:
-        around.warn(top.place("tenant_files"), "there is no tenant yet, so nothing is polled")
+        context.warn(top.location("tenant_files"), "there is no tenant yet, so nothing is polled")
     else:
         top.problem("tenants", Complaint("there is no tenant", "add tenants, or tenant_files that hold them"))
 
 
-def _check_unique(sections: Iterable[OwnSection]) -> None:
+def _check_unique(sections: Iterable[TenantSection]) -> None:
     names: dict[str, str] = {}
     ids: dict[str, str] = {}
     for section in sections:
         part = section.part
-        tenant_id = "" if section.is_spoilt("tenant_id") else part.tenant_id.lower()
+        tenant_id = "" if section.is_invalid("tenant_id") else part.tenant_id.lower()
         name = tenant_id if part.name is UNSET else part.name
         for key, value, seen in (("tenant_id", tenant_id, ids), ("name", name, names)):
-            if not value or section.is_spoilt(key):
+            if not value or section.is_invalid(key):
                 continue
-            first = seen.setdefault(value, section.place(key))
-            if first != section.place(key):
+            first = seen.setdefault(value, section.location(key))
+            if first != section.location(key):
                 section.problem(key, Complaint(f"this {key} is taken", f"the first is at {first}"))
 
 
 def finish(
-    around: Surroundings,
+    context: LoadContext,
     problems: list[Problem],
     tenants: Iterable[Tenant],
     network: Network,
     patterns: Iterable[str],
 ) -> Settings:
     """Put the settings together, or raise UnusableConfigError with the problems."""
-    watched = (around.files.paths, tuple(patterns), around.files.digest())
+    watched = (context.files.paths, tuple(patterns), context.files.digest())
     if problems:
         raise UnusableConfigError(problems, *watched)
-    return Settings(tuple(tenants), network, tuple(around.warnings), *watched)
+    return Settings(tuple(tenants), network, tuple(context.warnings), *watched)

@@ -24,15 +24,15 @@ class Complaint:
     """What is wrong with a value and how to mend it: a `Problem` that does not know its place yet."""
 
     what: str
-    mend: str = ""
+    hint: str = ""
 
 
 class UnusableError(Exception):
     """Something outside the file (a secret, a certificate) is unusable. Does not leave this package."""
 
-    def __init__(self, what: str, mend: str = "") -> None:
+    def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what)
-        self.complaint = Complaint(what, mend)
+        self.complaint = Complaint(what, hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Rule:
     """
 
     expected: str
-    mend: str
+    hint: str
     pattern: str = r"^.+$"
     check: Callable[[str], object] | None = None
     quote: bool = False
@@ -51,17 +51,17 @@ class Rule:
     def complaint(self, text: str) -> Complaint | None:
         """Say what is wrong with `text`, or nothing."""
         if not text:
-            return Complaint(f"an empty text instead of {self.expected}", self.mend)
+            return Complaint(f"an empty text instead of {self.expected}", self.hint)
         if not text.isprintable():
             return Complaint("holds a character that cannot be seen", "remove line breaks and control characters")
         shown = quoted(text) if self.quote else "this"
         if not re.fullmatch(self.pattern, text):
-            return Complaint(f"{shown} is not {self.expected}", self.mend)
+            return Complaint(f"{shown} is not {self.expected}", self.hint)
         try:
             if self.check:
                 self.check(text)
         except ValueError as error:  # ours: the check of a rule writes for people
-            return Complaint(f"{shown} is {error}", self.mend)
+            return Complaint(f"{shown} is {error}", self.hint)
         return None
 
 
@@ -110,9 +110,9 @@ def _port(text: str) -> None:
 
 
 GUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
-DURATION_MEND = "write it as Prometheus does: 30s, 5m, 1h30m, 1d"
-INTERVAL = Rule("a duration", DURATION_MEND, durations.PATTERN, _interval, quote=True)
-DURATION = Rule("a duration", DURATION_MEND, durations.PATTERN, _positive, quote=True)
+DURATION_HINT = "write it as Prometheus does: 30s, 5m, 1h30m, 1d"
+INTERVAL = Rule("a duration", DURATION_HINT, durations.PATTERN, _interval, quote=True)
+DURATION = Rule("a duration", DURATION_HINT, durations.PATTERN, _positive, quote=True)
 TENANT_ID = Rule(
     "a GUID",
     "give the Tenant ID from the overview page of the Entra admin center; a domain name is not enough, because every "

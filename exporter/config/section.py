@@ -1,4 +1,4 @@
-"""Where the values of a document stand, and which of them are spoilt."""
+"""Where the values of a document stand, and which of them are invalid."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ def child_path(path: str, key: str) -> str:
 
 @dataclass(slots=True)
 class Document:
-    """One file, or the environment: where its values stand, and which of them are spoilt.
+    """One file, or the environment: where its values stand, and which of them are invalid.
 
-    `name` is what messages call it, `directory` where its relative paths begin. The keys of `places` and `spoilt` are
-    paths such as `tenants[3].poll_interval`.
+    `name` is what messages call it, `directory` where its relative paths begin. The keys of `locations` and `invalid`
+    are paths such as `tenants[3].poll_interval`.
     """
 
     name: str
     directory: Path
     problems: list[Problem]
-    places: dict[str, str] = field(default_factory=dict)
-    spoilt: set[str] = field(default_factory=set)
+    locations: dict[str, str] = field(default_factory=dict)
+    invalid: set[str] = field(default_factory=set)
 
-    def place(self, path: str) -> str:
+    def location(self, path: str) -> str:
         """Say where `path` stands; of a key that is not there, where it would belong."""
         parent = path
-        while parent and parent not in self.places:
+        while parent and parent not in self.locations:
             parent = _parent(parent)
-        return self.places.get(parent, self.name)
+        return self.locations.get(parent, self.name)
 
-    def spoil(self, path: str, what: str, mend: str = "", *, place: str = "") -> None:
+    def add_problem(self, path: str, what: str, hint: str = "", *, location: str = "") -> None:
         """Record a problem at `path`. It and everything around it cannot be relied on."""
-        self.problems.append(Problem(place or self.place(path), what, mend))
+        self.problems.append(Problem(location or self.location(path), what, hint))
         while path:
-            self.spoilt.add(path)
+            self.invalid.add(path)
             path = _parent(path)
 
 
@@ -61,14 +61,14 @@ class Section(Generic[Part]):
     def at(self, key: str) -> str:
         return child_path(self.path, key)
 
-    def place(self, key: str) -> str:
-        return self.document.place(self.at(key))
+    def location(self, key: str) -> str:
+        return self.document.location(self.at(key))
 
-    def is_spoilt(self, key: str) -> bool:
-        return self.at(key) in self.document.spoilt
+    def is_invalid(self, key: str) -> bool:
+        return self.at(key) in self.document.invalid
 
     def problem(self, key: str, complaint: Complaint) -> None:
-        self.document.spoil(self.at(key), complaint.what, complaint.mend)
+        self.document.add_problem(self.at(key), complaint.what, complaint.hint)
 
     def file(self, name: str) -> Path:
         return self.document.directory / name

@@ -37,8 +37,8 @@ class Certificate:
     """An application with an RSA certificate.
 
     `data` is the file as it is, PEM or PKCS#12. `expires_at` and `not_before` are seconds since the epoch, of the
-    certificate that belongs to the key; `place` says where the file is configured: it moves when a line is added above
-    it, and the credential stays the same.
+    certificate that belongs to the key; `location` says where the file is configured: it moves when a line is added
+    above it, and the credential stays the same.
     """
 
     client_id: str
@@ -46,7 +46,7 @@ class Certificate:
     password: Secret[str] | None
     expires_at: float
     not_before: float
-    place: str = field(compare=False)
+    location: str = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

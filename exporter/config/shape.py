@@ -1,6 +1,6 @@
 """Nodes against types: every node of a document is held against the Struct that stands for it in `schema`.
 
-What does not fit is a problem in the list that everybody shares; the reading goes on, and a spoilt value is UNSET.
+What does not fit is a problem in the list that everybody shares; the reading goes on, and a invalid value is UNSET.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def read(document: Document, root: Node, shape: type[Shape]) -> Shape:
         return cast("Shape", _Reader(document).value(root, _type_info(cast("Hashable", shape)), ""))
     except TooMuchError:
         what = f"more than {MAX_VALUES} values, each use of an alias counted"
-        document.spoil("", what, "use fewer aliases (*), or several tenant_files")
+        document.add_problem("", what, "use fewer aliases (*), or several tenant_files")
         return cast("Shape", UNSET)
 
 
@@ -51,7 +51,7 @@ class _Reader:
         self.visited += 1
         if self.visited > MAX_VALUES:
             raise TooMuchError
-        self.document.places[path] = f"{self.document.name}:{node.line}:{node.column} {path}".rstrip()
+        self.document.locations[path] = f"{self.document.name}:{node.line}:{node.column} {path}".rstrip()
         if isinstance(node, Text) and node.null:
             return self._wrong(path, Complaint("has no value", "write a value, or remove the key"))
         return self._typed(node, wanted, path, rule)
@@ -77,7 +77,7 @@ class _Reader:
         return found
 
     def _wrong(self, path: str, complaint: Complaint) -> object:
-        self.document.spoil(path, complaint.what, complaint.mend)
+        self.document.add_problem(path, complaint.what, complaint.hint)
         return UNSET
 
     def _choice(self, node: Text, types: Iterable[inspect.Type], path: str) -> object:
@@ -123,8 +123,8 @@ class _Reader:
                 values[each.name] = self.value(given[name], each.type, child)
             elif each.required:
                 values[each.name] = UNSET
-                if child not in self.document.spoilt:  # else it was misspelt, and that has been said
-                    self._wrong(child, Complaint(f'the key "{name}" is missing', _mend(each.type)))
+                if child not in self.document.invalid:  # else it was misspelt, and that has been said
+                    self._wrong(child, Complaint(f'the key "{name}" is missing', _hint(each.type)))
         return wanted.cls(**values)
 
     def _keys(self, node: Mapping, known: list[str], path: str) -> dict[str, Node]:
@@ -135,10 +135,10 @@ class _Reader:
             if word in known and word not in given:
                 given[word] = value
                 continue
-            place = f"{self.document.name}:{key.line}:{key.column} {path}".rstrip()
+            location = f"{self.document.name}:{key.line}:{key.column} {path}".rstrip()
             complaint = _about_key(key, known)
-            self.document.spoil(
-                child_path(path, nearest(word, known) or "?"), complaint.what, complaint.mend, place=place
+            self.document.add_problem(
+                child_path(path, nearest(word, known) or "?"), complaint.what, complaint.hint, location=location
             )
         return given
 
@@ -173,6 +173,6 @@ def _kinds(types: Iterable[inspect.Type]) -> list[str]:
     return list(dict.fromkeys(kinds))
 
 
-def _mend(wanted: inspect.Type) -> str:
+def _hint(wanted: inspect.Type) -> str:
     rule = (wanted.extra or {}).get("rule") if isinstance(wanted, inspect.Metadata) else None
-    return rule.mend if isinstance(rule, Rule) else ""
+    return rule.hint if isinstance(rule, Rule) else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from msgspec import UNSET
 
 from exporter.config import schema
-from exporter.config.credentials import Surroundings, credential
+from exporter.config.credentials import LoadContext, credential
 from exporter.config.durations import format_duration, parse_duration
 from exporter.config.rules import Complaint
 from exporter.config.settings import AUTO, SOURCES, SPLITS, CloudAddresses, Credential, Tenant
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from exporter.config.section import Section
 
-OwnSection: TypeAlias = "Section[schema.TenantPart]"
+TenantSection: TypeAlias = "Section[schema.TenantPart]"
 DefaultsSection: TypeAlias = "Section[schema.DefaultsPart]"
 
 POLL_INTERVAL = 3600.0
@@ -32,11 +32,11 @@ class Time:
 
     key: str
     seconds: float
-    section: OwnSection | DefaultsSection | None
+    section: TenantSection | DefaultsSection | None
 
     @property
-    def place(self) -> str:
-        return self.section.place(self.key) if self.section else ""
+    def location(self) -> str:
+        return self.section.location(self.key) if self.section else ""
 
 
 @dataclass(slots=True)
@@ -44,27 +44,27 @@ class TenantReader:
     """Makes tenants. What is wrong with the defaults is said once, however many tenants have it from there."""
 
     defaults: DefaultsSection
-    around: Surroundings
+    context: LoadContext
     default_credential: Credential | None = None
     reported: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         part = self.defaults.part.credential
         if part is not UNSET:
-            self.default_credential = credential(self.defaults.inner("credential", part), self.around)
+            self.default_credential = credential(self.defaults.inner("credential", part), self.context)
 
-    def tenant(self, own: OwnSection) -> Tenant | None:
+    def tenant(self, section: TenantSection) -> Tenant | None:
         """Make the tenant, or None with the problems recorded."""
-        cloud = self._cloud(own)
-        times = self._times(own, microsoft=isinstance(cloud, str))
-        sources = self._words(own, "sources", SOURCES) or (AUTO,)
-        splits = self._words(own, "splits", SPLITS)
-        found = self._credential(own)
-        if cloud is None or times is None or found is None or own.is_spoilt(""):
+        cloud = self._cloud(section)
+        times = self._times(section, microsoft=isinstance(cloud, str))
+        sources = self._words(section, "sources", SOURCES) or (AUTO,)
+        splits = self._words(section, "splits", SPLITS)
+        found = self._credential(section)
+        if cloud is None or times is None or found is None or section.is_invalid(""):
             return None
-        tenant_id = own.part.tenant_id.lower()
+        tenant_id = section.part.tenant_id.lower()
         return Tenant(
-            name=tenant_id if own.part.name is UNSET else own.part.name,
+            name=tenant_id if section.part.name is UNSET else section.part.name,
             tenant_id=tenant_id,
             cloud=cloud,
             sources=sources,
@@ -75,73 +75,73 @@ class TenantReader:
             credential=found,
         )
 
-    def _giver(self, own: OwnSection, key: str) -> OwnSection | DefaultsSection | None:
+    def _giver(self, section: TenantSection, key: str) -> TenantSection | DefaultsSection | None:
         """Find the section that says something about `key`, be it nonsense."""
-        for section in (own, self.defaults):
-            if getattr(section.part, key) is not UNSET or section.is_spoilt(key):
-                return section
+        for giver in (section, self.defaults):
+            if getattr(giver.part, key) is not UNSET or giver.is_invalid(key):
+                return giver
         return None
 
-    def _cloud(self, own: OwnSection) -> str | CloudAddresses | None:
-        giver = self._giver(own, "cloud")
+    def _cloud(self, section: TenantSection) -> str | CloudAddresses | None:
+        giver = self._giver(section, "cloud")
         if giver is None:
             return "global"
         cloud = giver.part.cloud
-        if cloud is UNSET or giver.is_spoilt("cloud"):
+        if cloud is UNSET or giver.is_invalid("cloud"):
             return None
         if isinstance(cloud, schema.CloudAddressesPart):
             return CloudAddresses(graph=cloud.graph.lower().rstrip("/"), authority=cloud.authority.lower().rstrip("/"))
         return cloud
 
-    def _words(self, own: OwnSection, key: str, known: Sequence[str]) -> tuple[str, ...] | None:
+    def _words(self, section: TenantSection, key: str, known: Sequence[str]) -> tuple[str, ...] | None:
         """Return a list of words in the order of `known`, None where nothing usable is given."""
-        giver = self._giver(own, key)
-        words = getattr(giver.part, key) if giver and not giver.is_spoilt(key) else None
+        giver = self._giver(section, key)
+        words = getattr(giver.part, key) if giver and not giver.is_invalid(key) else None
         if giver is None or not isinstance(words, list):
             return None
         if len(set(words)) < len(words):
             giver.problem(key, Complaint("a word is given twice", "keep one"))
         return tuple(word for word in known if word in words)
 
-    def _times(self, own: OwnSection, *, microsoft: bool) -> tuple[float, float, float] | None:
-        interval = self._time(own, "poll_interval", POLL_INTERVAL)
+    def _times(self, section: TenantSection, *, microsoft: bool) -> tuple[float, float, float] | None:
+        interval = self._time(section, "poll_interval", POLL_INTERVAL)
         if interval is None:
             return None
         if microsoft and interval.seconds < SHORT_INTERVAL:
-            self.around.warn(
-                interval.place, "below 1m: Microsoft's reports change every few hours, and its limits are tight"
+            self.context.warn(
+                interval.location, "below 1m: Microsoft's reports change every few hours, and its limits are tight"
             )
-        timeout = self._time(own, "poll_timeout", interval.seconds * 3 / 4)
-        staleness = self._time(own, "max_staleness", interval.seconds * 3)
+        timeout = self._time(section, "poll_timeout", interval.seconds * 3 / 4)
+        staleness = self._time(section, "max_staleness", interval.seconds * 3)
         if timeout and timeout.seconds >= interval.seconds:
-            timeout = self._misfit(own, interval, timeout, "below", interval.seconds * 3 / 4)
+            timeout = self._misfit(section, interval, timeout, "below", interval.seconds * 3 / 4)
         if staleness and staleness.seconds <= interval.seconds:
-            staleness = self._misfit(own, interval, staleness, "above", interval.seconds * 3)
+            staleness = self._misfit(section, interval, staleness, "above", interval.seconds * 3)
         return (interval.seconds, timeout.seconds, staleness.seconds) if timeout and staleness else None
 
-    def _time(self, own: OwnSection, key: str, built_in: float) -> Time | None:
-        giver = self._giver(own, key)
+    def _time(self, section: TenantSection, key: str, built_in: float) -> Time | None:
+        giver = self._giver(section, key)
         if giver is None:
             return Time(key, built_in, None)
-        return None if giver.is_spoilt(key) else Time(key, parse_duration(getattr(giver.part, key)), giver)
+        return None if giver.is_invalid(key) else Time(key, parse_duration(getattr(giver.part, key)), giver)
 
-    def _misfit(self, own: OwnSection, interval: Time, other: Time, wanted: str, built_in: float) -> Time:
+    def _misfit(self, section: TenantSection, interval: Time, other: Time, wanted: str, built_in: float) -> Time:
         """Report a duration that does not go with the interval. One of the defaults gives way to a tenant's own."""
-        if interval.section is own and other.section is not own:
+        if interval.section is section and other.section is not section:
             return Time(other.key, built_in, None)
-        pair = (interval.place, other.place)
+        pair = (interval.location, other.location)
         if pair not in self.reported:
             self.reported.add(pair)
             hours, others = format_duration(interval.seconds), format_duration(other.seconds)
-            at = f" at {interval.place}" if interval.place else ", the default"
+            at = f" at {interval.location}" if interval.location else ", the default"
             what = f"{others} is not {wanted} poll_interval {hours}{at}"
-            own.document.problems.append(Problem(other.place, what, f"choose one {wanted} {hours}"))
+            section.document.problems.append(Problem(other.location, what, f"choose one {wanted} {hours}"))
         return other
 
-    def _credential(self, own: OwnSection) -> Credential | None:
-        part = own.part.credential
+    def _credential(self, section: TenantSection) -> Credential | None:
+        part = section.part.credential
         if part is not UNSET:
-            return credential(own.inner("credential", part), self.around)
-        if self._giver(own, "credential") is None:
-            own.problem("", Complaint("there is no credential", "add credential here or under defaults"))
-        return None if own.is_spoilt("credential") else self.default_credential
+            return credential(section.inner("credential", part), self.context)
+        if self._giver(section, "credential") is None:
+            section.problem("", Complaint("there is no credential", "add credential here or under defaults"))
+        return None if section.is_invalid("credential") else self.default_credential

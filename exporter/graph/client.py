@@ -1,4 +1,4 @@
-"""Asking Graph: a token, a place in the limiter, a deadline; answers go to `protocol`, errors to `retry`."""
+"""Asking Graph: a token, a permit of the limiter, a deadline; answers go to `protocol`, errors to `retry`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import aiohttp
 from yarl import URL
 
-from exporter.courtesy import give_way
 from exporter.errors import PollError, Reason
+from exporter.event_loop import yield_to_loop
 from exporter.graph.protocol import Answer, Page, Resource, check_next_link, decipher
 from exporter.graph.retry import next_delay
 from exporter.graph.session import proxy_for
@@ -72,16 +72,16 @@ class GraphClient:
 
         Raises PollError after the last attempt.
         """
-        async with AsyncExitStack() as turn:
-            return await self._ask(resource, self._address(resource, query), decode, turn)
+        async with AsyncExitStack() as work_lock:
+            return await self._ask(resource, self._address(resource, query), decode, work_lock)
 
     async def pages(
         self, resource: Resource, query: str, decode: Callable[[bytes], Page[T]]
     ) -> AsyncGenerator[Page[T], None]:
         """Get `resource` page by page, following nextLinks that stay where they belong and never repeat.
 
-        Whoever takes a page has a `turn` until asking for the next, so only one page at a time is there in rows: close
-        this when you break off.
+        Whoever takes a page holds the work lock until asking for the next, so only one page at a time is there in rows:
+        close this when you break off.
         """
         url: str | None = self._address(resource, query)
         seen: set[int] = set()
@@ -91,26 +91,26 @@ class GraphClient:
                     Reason.INCOMPLETE, f"the pages of {resource.name} go round in circles; nothing is shown"
                 )
             seen.add(hash(url))
-            async with AsyncExitStack() as turn:
-                page = await self._ask(resource, url, decode, turn)
+            async with AsyncExitStack() as work_lock:
+                page = await self._ask(resource, url, decode, work_lock)
                 link = page.next_link
-                await give_way()
+                await yield_to_loop()
                 yield page
                 del page  # its rows make room for those of the next
             url = check_next_link(link, self.cloud.graph, resource) if link is not None else None
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def work_lock(self) -> AsyncIterator[None]:
         """Let one at a time work on what has come, of all tenants, and whoever scrapes pass before it."""
         async with self.connection.one_at_a_time:
-            await give_way()
+            await yield_to_loop()
             yield
 
     def _address(self, resource: Resource, query: str) -> str:
         return f"{self.cloud.graph}{resource.path}" + (f"?{query}" if query else "")
 
-    async def _ask(self, resource: Resource, url: str, decode: Callable[[bytes], T], turn: AsyncExitStack) -> T:
-        """Ask until there is an answer, and hold `turn` from then on, or until `retry` says that there will be none."""
+    async def _ask(self, resource: Resource, url: str, decode: Callable[[bytes], T], work_lock: AsyncExitStack) -> T:
+        """Ask until there is an answer, and hold `work_lock` from then on, or until `retry` gives up."""
         attempt, fresh_token_tried = 0, False
         while True:
             attempt += 1
@@ -118,10 +118,10 @@ class GraphClient:
             try:
                 token = await self.tokens.token()
                 answer = await self._send(resource, url, token)
-                await turn.enter_async_context(self.turn())
+                await work_lock.enter_async_context(self.work_lock())
                 return decipher(answer, decode, resource, self.connection.clock.time())
             except PollError as error:
-                await turn.aclose()
+                await work_lock.aclose()
                 if token and error.status == HTTPStatus.UNAUTHORIZED and not fresh_token_tried:
                     fresh_token_tried = True
                     self.tokens.reject(token)
@@ -134,7 +134,7 @@ class GraphClient:
 
     async def _send(self, resource: Resource, url: str, token: str) -> Answer:
         shared, clock = self.connection, self.connection.clock
-        async with shared.limiters.place(self.cloud.graph, self.application, self.tenant_id):
+        async with shared.limiters.permit(self.cloud.graph, self.application, self.tenant_id):
             began, code = clock.monotonic(), "aborted"
             seconds = min(REQUEST_SECONDS, self.deadline - began)
             try:

@@ -2,8 +2,8 @@
 
 Source: Microsoft Graph documentation, "Microsoft Graph service-specific throttling limits", "Identity and access
 reports service limits".
-A place is held from before the request until ten seconds after its answer. Graph counted the request some time in
-between, so no window of ten seconds at Graph's end ever holds more requests than there are places here.
+A permit is held from before the request until ten seconds after its answer. Graph counted the request some time in
+between, so no window of ten seconds at Graph's end ever holds more requests than there are permits here.
 """
 
 from __future__ import annotations
@@ -42,29 +42,29 @@ class Limiters:
         self._by_key: dict[tuple[str, ...], asyncio.Semaphore] = {}
 
     @asynccontextmanager
-    async def place(self, graph: str, application: str, tenant_id: str) -> AsyncIterator[None]:
-        """Wait for a place of the tenant, then for one of the application in this cloud, first come, first served.
+    async def permit(self, graph: str, application: str, tenant_id: str) -> AsyncIterator[None]:
+        """Wait for a permit of the tenant, then for one of the application in this cloud, first come, first served.
 
         Both are held until a window after the body has ended.
         """
-        tenant = self._places((graph, application, tenant_id), self._limits.per_tenant)
-        everyone = self._places((graph, application), self._limits.over_all_tenants)
+        tenant = self._semaphore((graph, application, tenant_id), self._limits.per_tenant)
+        everyone = self._semaphore((graph, application), self._limits.over_all_tenants)
         held: list[asyncio.Semaphore] = []
         try:
-            for places in (tenant, everyone):
-                await places.acquire()
-                held.append(places)
+            for semaphore in (tenant, everyone):
+                await semaphore.acquire()
+                held.append(semaphore)
             yield
         finally:
             if held:
                 self._clock.call_later(self._limits.window_seconds, partial(_release, held))
 
-    def _places(self, key: tuple[str, ...], number: int) -> asyncio.Semaphore:
+    def _semaphore(self, key: tuple[str, ...], number: int) -> asyncio.Semaphore:
         if key not in self._by_key:
             self._by_key[key] = asyncio.Semaphore(number)
         return self._by_key[key]
 
 
 def _release(held: list[asyncio.Semaphore]) -> None:
-    for places in held:
-        places.release()
+    for semaphore in held:
+        semaphore.release()

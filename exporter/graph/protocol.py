@@ -153,7 +153,7 @@ def check_next_link(link: str, origin: str, resource: Resource) -> str:
     """Return `link` if it stays at `origin` and at the path of `resource`; anything else would carry the token away."""
     try:
         parts = urlsplit(link)
-        same = _place(parts) == _place(urlsplit(origin))
+        same = _origin(parts) == _origin(urlsplit(origin))
     except ValueError:
         same = False
     clean = link.isascii() and link.isprintable() and " " not in link
@@ -162,5 +162,5 @@ def check_next_link(link: str, origin: str, resource: Resource) -> str:
     return link
 
 
-def _place(parts: SplitResult) -> tuple[str, str | None, int]:
+def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
     return parts.scheme, parts.hostname, 443 if parts.port is None else parts.port

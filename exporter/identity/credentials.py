@@ -122,7 +122,8 @@ class TokenRequest:
     def _certificate(self, certificate: settings.Certificate, entra: dict[str, Any]) -> CertificateCredential:
         if certificate.expires_at <= time.time():
             raise PollError(
-                Reason.CREDENTIAL, f"the certificate has expired ({certificate.place}); upload and configure a new one"
+                Reason.CREDENTIAL,
+                f"the certificate has expired ({certificate.location}); upload and configure a new one",
             )
         password = certificate.password.reveal() if certificate.password else None
         return CertificateCredential(

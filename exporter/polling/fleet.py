@@ -49,15 +49,15 @@ class Fleet:
         """Give each poller with its tenant's name."""
         yield from ((member.tenant.name, member.poller) for member in self._members.values())
 
-    def apply(self, tenants: Iterable[Tenant], *, anew: bool = False) -> None:
+    def apply(self, tenants: Iterable[Tenant], *, restart: bool = False) -> None:
         """Poll exactly `tenants` from now on.
 
-        Tenants that did not change go on as if nothing had happened, or with `anew` start over with what they hold.
+        Tenants that did not change go on as if nothing had happened, or with `restart` start over with what they hold.
         Others start soon, at most ten a second; who left is no longer shown.
         """
         self._tenants = {tenant.name: tenant for tenant in tenants}
         wanted = {(tenant.name, source): tenant for tenant in self._tenants.values() for source in tenant.sources}
-        left = {key: member for key, member in self._members.items() if wanted.get(key) != member.tenant or anew}
+        left = {key: member for key, member in self._members.items() if wanted.get(key) != member.tenant or restart}
         for key, member in left.items():
             self._stop(key, member)
         for member in self._members.values():

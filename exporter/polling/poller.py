@@ -6,8 +6,8 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.courtesy import give_way
 from exporter.errors import PollError, Reason
+from exporter.event_loop import yield_to_loop
 from exporter.logs import fields
 from exporter.metrics.exposition import render
 from exporter.polling.health import Health, State
@@ -127,9 +127,9 @@ class Poller:
                 graph = self._connect(self._clock.monotonic() + timeout)
                 held = self._shown_source == self._choice.in_use.name
                 report = await self._choice.collect(partial(self._ask, graph), holds_preferred=held)
-                async with graph.turn():
+                async with graph.work_lock():
                     lines = self._render(report)
-                    await give_way()
+                    await yield_to_loop()
         except PollError:
             raise
         except TimeoutError:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from exporter.courtesy import give_way
+from exporter.event_loop import yield_to_loop
+from exporter.metrics.compressed import Fragment, fragment
+from exporter.metrics.compressed import joined as joined_fragments
 from exporter.metrics.exposition import Format, header
-from exporter.metrics.zipped import Fragment, fragment
-from exporter.metrics.zipped import joined as joined_fragments
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -154,7 +154,7 @@ class SnapshotStore:
         while True:
             await self._news.wait()
             self._news.clear()
-            await give_way()
+            await yield_to_loop()
             self._bundled(await self._made(_compress))
 
     def _bundled(self, groups: list[_Zipped]) -> list[_Zipped]:

@@ -84,9 +84,9 @@ class Graph(Protocol):
     def pages(
         self, resource: Resource, query: str, decode: Callable[[bytes], Page[T]]
     ) -> AsyncGenerator[Page[T], None]:
-        """Get a collection page by page, each with a turn that ends when the next is asked for, or this is closed."""
+        """Get a collection page by page, each under the work lock, until the next is asked for or this is closed."""
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
+    def work_lock(self) -> AbstractAsyncContextManager[None]:
         """Wait until nobody else works on what has come, and nobody does during the body."""
 
 

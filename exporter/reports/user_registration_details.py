@@ -14,8 +14,8 @@ from http import HTTPStatus
 
 import msgspec
 
-from exporter.courtesy import give_way
 from exporter.errors import PollError, Reason
+from exporter.event_loop import yield_to_loop
 from exporter.graph.protocol import Page, Resource
 from exporter.reports.met import Met
 from exporter.reports.report import Graph, Report
@@ -148,23 +148,23 @@ class Reading:
 
 
 async def _read_pages(reading: Reading, graph: Graph, query: str) -> None:
-    """Read every page: in the turn that each has, and in pieces of a millisecond."""
+    """Read every page: under the work lock that each has, and in pieces of a millisecond."""
     async with aclosing(graph.pages(RESOURCE, query, decode_page)) as pages:
         async for page in pages:
             reading.take(page)
             del page
-            await give_way()
+            await yield_to_loop()
             while reading.tally(KINDS):
-                await give_way()
+                await yield_to_loop()
 
 
 async def _told(reading: Reading, graph: Graph) -> Report:
-    """Make the report, with a turn for each piece: others may have many users, and this one many kinds."""
+    """Make the report, with the work lock for each piece: others may have many users, and this one many kinds."""
     left = True
     while left:
-        async with graph.turn():
+        async with graph.work_lock():
             left = reading.tally(0)
-    async with graph.turn():
+    async with graph.work_lock():
         return reading.report()
 
 

@@ -32,15 +32,15 @@ class Pem:
 def read_pem(section: Section[TlsPart], files: Files, inline: str, by_file: str) -> Pem | None:
     """Read a PEM text that is given inline or as a file; None when it is not given, or is a problem."""
     given = [key for key in (inline, by_file) if getattr(section.part, key) is not UNSET]
-    if section.is_spoilt(inline) or section.is_spoilt(by_file):
+    if section.is_invalid(inline) or section.is_invalid(by_file):
         return None
     if len(given) > 1:
         section.problem(by_file, Complaint(f"{inline} and {by_file} are both given", "keep one of them"))
         return None
     if not given:
         if inline != "client_ca":
-            mend = "without a certificate and its key there is no TLS; name both, or remove tls_server_config"
-            section.problem(by_file, Complaint(f"neither {by_file} nor {inline} is given", mend))
+            hint = "without a certificate and its key there is no TLS; name both, or remove tls_server_config"
+            section.problem(by_file, Complaint(f"neither {by_file} nor {inline} is given", hint))
         return None
     value = getattr(section.part, given[0])
     try:
@@ -56,8 +56,8 @@ def check_pair(section: Section[TlsPart], certificate: Pem, key: Pem) -> None:
         leaf = x509.load_pem_x509_certificates(certificate.content)[0]
         public = leaf.public_key()
     except (ValueError, UnsupportedAlgorithm):
-        mend = "it needs the server's certificate in PEM, then those of the authorities between it and the root"
-        section.problem(certificate.key, Complaint("no certificate in PEM that can be read", mend))
+        hint = "it needs the server's certificate in PEM, then those of the authorities between it and the root"
+        section.problem(certificate.key, Complaint("no certificate in PEM that can be read", hint))
         return
     try:
         private = load_pem_private_key(key.content, None)
@@ -67,8 +67,8 @@ def check_pair(section: Section[TlsPart], certificate: Pem, key: Pem) -> None:
         section.problem(key.key, Complaint("no private key in PEM that can be read", "it needs the server's key"))
     else:
         if private.public_key() != public:
-            mend = "name the two that were made together, the server's certificate first"
-            section.problem(key.key, Complaint("this key does not belong to the certificate", mend))
+            hint = "name the two that were made together, the server's certificate first"
+            section.problem(key.key, Complaint("this key does not belong to the certificate", hint))
 
 
 def read_authorities(section: Section[TlsPart], pem: Pem) -> bytes:
@@ -76,8 +76,8 @@ def read_authorities(section: Section[TlsPart], pem: Pem) -> bytes:
     try:
         certificates = x509.load_pem_x509_certificates(pem.content)
     except ValueError:
-        mend = "it needs the certificates of those who sign the clients' certificates"
-        section.problem(pem.key, Complaint("no certificate in PEM that can be read", mend))
+        hint = "it needs the certificates of those who sign the clients' certificates"
+        section.problem(pem.key, Complaint("no certificate in PEM that can be read", hint))
         return b""
     return b"".join(certificate.public_bytes(Encoding.DER) for certificate in certificates)
 

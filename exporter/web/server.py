@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web, web_response
 
 from exporter.errors import ConfigError, Problem
+from exporter.metrics.compressed import NOTHING, fragment, stream
 from exporter.metrics.exposition import Format, accepts_gzip, negotiate
-from exporter.metrics.zipped import NOTHING, fragment, stream
 from exporter.web.listener import Crowd, Listener
 from exporter.web.shared_page import SharedPage
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from exporter.clock import Clock
-    from exporter.metrics.zipped import Fragment
+    from exporter.metrics.compressed import Fragment
     from exporter.polling.snapshot import SnapshotStore
     from exporter.web.protection import WebProtection
     from exporter.web.status_page import StatusPage
@@ -45,7 +45,7 @@ class Served:
     """All that the server shows and may ask for."""
 
     store: SnapshotStore
-    own: Callable[[Format], bytes]
+    self_metrics: Callable[[Format], bytes]
     page: StatusPage
     reload: Callable[[], Awaitable[ConfigError | None]]
     clock: Clock
@@ -61,7 +61,7 @@ class Server:
         self._served = served
         self._page = SharedPage(served.clock)
         self._scrapes = 0
-        self._own_compressed = (b"", NOTHING)
+        self._self_metrics_compressed = (b"", NOTHING)
 
     def application(self) -> web.Application:
         """Make the application."""
@@ -86,19 +86,19 @@ class Server:
 
     async def _exposition(self, request: web.Request) -> web.StreamResponse:
         form = negotiate(",".join(request.headers.getall("Accept", [])))
-        own = self._served.own(form)
+        self_metrics = self._served.self_metrics(form)
         headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", **SAFE_HEADERS}
         if accepts_gzip(",".join(request.headers.getall("Accept-Encoding", []))):
             headers["Content-Encoding"] = "gzip"
-            parts = stream(await self._served.store.joined_gzip(form), self._own_gzip(own))
+            parts = stream(await self._served.store.joined_gzip(form), self._self_metrics_gzip(self_metrics))
             return await self._sent(request, sum(map(len, parts)), parts, headers)
         joined = await self._served.store.joined(form)
-        return await self._sent(request, joined.length + len(own), chain(joined, [own]), headers)
+        return await self._sent(request, joined.length + len(self_metrics), chain(joined, [self_metrics]), headers)
 
-    def _own_gzip(self, own: bytes) -> Fragment:
-        if self._own_compressed[0] is not own:
-            self._own_compressed = (own, fragment(own))
-        return self._own_compressed[1]
+    def _self_metrics_gzip(self, self_metrics: bytes) -> Fragment:
+        if self._self_metrics_compressed[0] is not self_metrics:
+            self._self_metrics_compressed = (self_metrics, fragment(self_metrics))
+        return self._self_metrics_compressed[1]
 
     async def _sent(
         self, request: web.Request, length: int, parts: Iterable[bytes], headers: dict[str, str]

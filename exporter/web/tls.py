@@ -80,7 +80,7 @@ def read_tls(section: Section[TlsPart], files: Files) -> Tls | None:
     trusted = read_authorities(section, authorities) if authorities else b""
     _check_clients(section, given=authorities is not None)
     _check_crypto(section)
-    if section.is_spoilt("") or not certificate or not key:
+    if section.is_invalid("") or not certificate or not key:
         return None
     try:
         context = _context(section.part, certificate.content, key.content, trusted)
@@ -95,7 +95,11 @@ def read_tls(section: Section[TlsPart], files: Files) -> Tls | None:
 def _check_clients(section: Section[TlsPart], *, given: bool) -> None:
     part = section.part
     rule = "NoClientCert" if part.client_auth_type is UNSET else part.client_auth_type
-    if section.is_spoilt("client_auth_type") or section.is_spoilt("client_ca") or section.is_spoilt("client_ca_file"):
+    if (
+        section.is_invalid("client_auth_type")
+        or section.is_invalid("client_ca")
+        or section.is_invalid("client_ca_file")
+    ):
         return
     if rule not in VERIFY_MODES:
         what = f"Python's TLS cannot do {rule}, which takes any certificate unverified and so protects nothing"
@@ -106,8 +110,8 @@ def _check_clients(section: Section[TlsPart], *, given: bool) -> None:
         section.problem("client_auth_type", Complaint(what, f"write client_auth_type: {REQUIRED}"))
     if not given and rule != "NoClientCert":
         what = f"{rule} needs client_ca_file or client_ca"
-        mend = "name the authority that signs your clients' certificates: no public one is trusted with that"
-        section.problem("client_auth_type", Complaint(what, mend))
+        hint = "name the authority that signs your clients' certificates: no public one is trusted with that"
+        section.problem("client_auth_type", Complaint(what, hint))
     if part.client_allowed_sans is not UNSET and rule != REQUIRED:
         what = "a list of allowed names, but a client may come without a certificate"
         section.problem("client_allowed_sans", Complaint(what, f"write client_auth_type: {REQUIRED}"))
@@ -123,8 +127,8 @@ def _check_crypto(section: Section[TlsPart]) -> None:
         section.problem("max_version", Complaint("max_version is below min_version", "raise max_version"))
     if part.curve_preferences is not UNSET and len(part.curve_preferences) > 1:
         what = "Python's TLS can be held to one curve, not to an order of several"
-        mend = "keep one, or remove the key for OpenSSL's choice, X25519 first"
-        section.problem("curve_preferences", Complaint(what, mend))
+        hint = "keep one, or remove the key for OpenSSL's choice, X25519 first"
+        section.problem("curve_preferences", Complaint(what, hint))
     if part.cipher_suites and ALWAYS_OFFERED.issuperset(part.cipher_suites) and part.max_version == "TLS12":
         what = "no suite for TLS 1.2 is left, and max_version allows nothing newer"
         section.problem("cipher_suites", Complaint(what, "add a suite for TLS 1.2, such as TLS_ECDHE_…"))

@@ -89,7 +89,7 @@ def _read(document: Document, files: Files, path: Path) -> WebFilePart:
         root = compose(files.text(path))
     except UnusableError as error:
         if not files.is_empty(path):
-            document.spoil("", error.complaint.what, error.complaint.mend)
+            document.add_problem("", error.complaint.what, error.complaint.hint)
         return nothing
     except BrokenYamlError as error:
         document.problems.append(error.problem(document.name))
@@ -113,8 +113,10 @@ def _as_shaped(document: Document, root: Node) -> Node:
         elif isinstance(value, Mapping):
             entries.append((key, _as_list(value)))
         else:
-            place = f"{document.name}:{value.line}:{value.column} {USERS}"
-            document.spoil(USERS, f"{value.kind} instead of a mapping", "write one NAME: HASH a line", place=place)
+            location = f"{document.name}:{value.line}:{value.column} {USERS}"
+            document.add_problem(
+                USERS, f"{value.kind} instead of a mapping", "write one NAME: HASH a line", location=location
+            )
     return Mapping(root.line, root.column, entries)
 
 
@@ -130,7 +132,7 @@ def _as_list(users: Mapping) -> Sequence:
 
 def _tls(top: Section[WebFilePart], files: Files, warnings: list[Problem]) -> Tls | None:
     part = top.part.tls_server_config
-    if part is UNSET or (part == TlsPart() and not top.is_spoilt("tls_server_config")):
+    if part is UNSET or (part == TlsPart() and not top.is_invalid("tls_server_config")):
         return None
     from exporter.web import tls  # noqa: PLC0415 - it needs cryptography, which takes its time to import
 
@@ -138,7 +140,7 @@ def _tls(top: Section[WebFilePart], files: Files, warnings: list[Problem]) -> Tl
     found = tls.read_tls(section, files)
     if found and (needless := tls.always_offered_anyway(part)):
         what = f"{' and '.join(needless)} will be offered nevertheless: the suites of TLS 1.3 cannot be chosen"
-        warnings.append(Problem(section.place("cipher_suites"), what, "write max_version: TLS12 if that matters"))
+        warnings.append(Problem(section.location("cipher_suites"), what, "write max_version: TLS12 if that matters"))
     return found
 
 
@@ -146,7 +148,7 @@ def _users(top: Section[WebFilePart]) -> dict[bytes, bytes]:
     users: dict[bytes, bytes] = {}
     for at, entry in enumerate(top.part.basic_auth_users or ()):
         key = f"{USERS}[{at}]"
-        if top.is_spoilt(key) or not isinstance(entry, UserPart):
+        if top.is_invalid(key) or not isinstance(entry, UserPart):
             continue
         if entry.user.encode() in users:
             top.problem(key, Complaint("this user is given twice", "keep one of the two"))
@@ -171,7 +173,7 @@ def _headers(top: Section[WebFilePart]) -> dict[str, str]:
 
 
 def _rate_limit(top: Section[WebFilePart]) -> RateLimit | None:
-    if top.part.rate_limit is UNSET or top.is_spoilt("rate_limit"):
+    if top.part.rate_limit is UNSET or top.is_invalid("rate_limit"):
         return None
     section: Section[RateLimitPart] = top.inner("rate_limit", top.part.rate_limit)
     interval = 0.0 if section.part.interval is UNSET else go_duration(section.part.interval)

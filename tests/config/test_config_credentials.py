@@ -57,7 +57,7 @@ def problem(directory: Path, credential: str, environ: dict[str, str] | None = N
         loaded(directory, credential, environ)
     (only,) = caught.value.problems
     assert CANARY not in str(only)
-    assert only.place.startswith(f"{directory}/config.yml:3:")
+    assert only.location.startswith(f"{directory}/config.yml:3:")
     return str(only).partition("credential")[2]
 
 
@@ -210,7 +210,7 @@ def test_a_certificate_is_read_with_its_validity(tmp_path: Path, data: bytes, pa
     assert (found.password.reveal() if found.password else "") == password
     assert found.expires_at == (NOW + timedelta(10)).timestamp()
     assert found.not_before == (NOW - timedelta(10)).timestamp()
-    assert found.place == f"{tmp_path}/config.yml:3:102 tenants[0].credential.certificate_file"
+    assert found.location == f"{tmp_path}/config.yml:3:102 tenants[0].credential.certificate_file"
 
 
 def test_a_certificate_is_the_same_wherever_it_is_named(tmp_path: Path) -> None:

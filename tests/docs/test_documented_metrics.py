@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.assembly import FAMILIES, SOURCES
 from exporter.errors import Reason
 from exporter.metrics.exposition import Format
-from exporter.metrics.own import OwnMetrics
+from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.health import TENANT_INFO, Health, State
 from exporter.reports.methods import DEFAULT_METHODS, METHODS, STRENGTH_OF_METHOD, STRENGTHS
 from exporter.reports.report import SPLITS, Report
@@ -32,7 +32,7 @@ WORDS = {
 
 def own_families() -> dict[str, tuple[str, frozenset[str]]]:
     """Give the type and labels of everything that the exporter tells of itself."""
-    own = OwnMetrics(version="1", revision="1", shard=0, total_shards=1, endpoints=["one"])
+    own = SelfMetrics(version="1", revision="1", shard=0, total_shards=1, endpoints=["one"])
     own.graph_request("one", "200", 1)
     own.token_request("issued")
     found = {}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from exporter import __version__
 from exporter.assembly import ENDPOINTS
 from exporter.metrics.exposition import Format
-from exporter.metrics.own import OwnMetrics
+from exporter.metrics.self_metrics import SelfMetrics
 from tests.e2e.past_tenants import COUNT, DAY, END, HOUR, START, PastTenant, past_tenants
 from tests.e2e.servers import Prometheus, prometheus_on, promtool
 
@@ -39,11 +39,11 @@ class PastExporter:
         self._random = random.Random(number)
         self._tenants = [one for one in tenants if number in one.instances]
         self._number = number
-        self.own = OwnMetrics(
+        self.self_metrics = SelfMetrics(
             version=__version__, revision="0123abc", shard=0, total_shards=1, endpoints=[*dict.fromkeys(ENDPOINTS)]
         )
-        self.own.tenants_polled(len(self._tenants))
-        self.own.reloaded(successful=True, at=END - 5 * DAY - number * HOUR)
+        self.self_metrics.tenants_polled(len(self._tenants))
+        self.self_metrics.reloaded(successful=True, at=END - 5 * DAY - number * HOUR)
         self._labels = f'job="{JOB}",instance="{INSTANCES[number]}"'
 
     def polled(self, tenant: PastTenant, code: str | None) -> None:
@@ -51,15 +51,15 @@ class PastExporter:
         if tenant not in self._tenants:
             return
         number = self._random.random
-        self.own.poll_started(number() ** 6 * 4)
-        self.own.token_request("issued")
+        self.self_metrics.poll_started(number() ** 6 * 4)
+        self.self_metrics.token_request("issued")
         for _ in range(1 if tenant.source == COUNT else 1 + tenant.users // 999):
-            self.own.graph_request(tenant.source, code or "200", 0.15 + number() ** 4 * 3)
-        self.own.poll_ended()
+            self.self_metrics.graph_request(tenant.source, code or "200", 0.15 + number() ** 4 * 3)
+        self.self_metrics.poll_ended()
 
     def lines(self, at: int) -> Iterator[str]:
         """Give what a scrape at this time brings."""
-        told = self.own.render(Format.TEXT).decode().splitlines()
+        told = self.self_metrics.render(Format.TEXT).decode().splitlines()
         kept = [line for line in told if not line.startswith(("#", "process_"))]
         for line in [*kept, *self._process(at)]:
             yield self._line(line, at)

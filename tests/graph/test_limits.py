@@ -30,7 +30,7 @@ def counted_at(wishes: list[Wish], limits: RequestLimits) -> dict[int, list[floa
         async def ask(at: float, takes: float, tenant: int, fails: bool) -> None:  # noqa: FBT001 - drawn, not called
             await clock.sleep(at)
             try:
-                async with limiters.place(GRAPH, "application", str(tenant)):
+                async with limiters.permit(GRAPH, "application", str(tenant)):
                     arrives = takes * (0.0 if fails else 1.0)
                     await clock.sleep(arrives)
                     counted[tenant].append(clock.monotonic())
@@ -69,7 +69,7 @@ def test_microsofts_own_limits() -> None:
         limiters, begun = Limiters(RequestLimits(), clock), []
 
         async def ask() -> None:
-            async with limiters.place(GRAPH, "application", "tenant"):
+            async with limiters.permit(GRAPH, "application", "tenant"):
                 begun.append(clock.monotonic())
 
         await asyncio.gather(*(ask() for _ in range(100)))
@@ -85,10 +85,10 @@ def test_applications_clouds_and_tenants_do_not_wait_for_each_other() -> None:
         limiters = Limiters(RequestLimits(per_tenant=1, over_all_tenants=2), clock)
         keys = [(GRAPH, "a", "1"), (GRAPH, "a", "2"), (GRAPH, "b", "1"), ("https://other.example", "a", "1")]
         for key in keys:
-            async with limiters.place(*key):
+            async with limiters.permit(*key):
                 pass
         assert clock.monotonic() == 0
-        async with limiters.place(GRAPH, "a", "3"):
+        async with limiters.permit(GRAPH, "a", "3"):
             assert clock.monotonic() == pytest.approx(10)
 
     run(main)
@@ -101,7 +101,7 @@ def test_first_come_first_served() -> None:
         limiters, order = Limiters(RequestLimits(per_tenant=2), clock), []
 
         async def ask(number: int) -> None:
-            async with limiters.place(GRAPH, "a", "1"):
+            async with limiters.permit(GRAPH, "a", "1"):
                 order.append(number)
 
         await asyncio.gather(*(ask(number) for number in range(9)))
@@ -115,14 +115,14 @@ def test_a_request_that_is_given_up_while_waiting_costs_no_place() -> None:
 
     async def main(clock: ManualClock) -> None:
         limiters = Limiters(RequestLimits(per_tenant=1, over_all_tenants=1), clock)
-        async with limiters.place(GRAPH, "a", "1"):
+        async with limiters.permit(GRAPH, "a", "1"):
             pass
         for tenant in ("1", "2"):
             with pytest.raises(TimeoutError):
-                async with clock.timeout(3), limiters.place(GRAPH, "a", tenant):
+                async with clock.timeout(3), limiters.permit(GRAPH, "a", tenant):
                     pass
         for tenant, at in (("1", 10), ("2", 20)):
-            async with clock.timeout(11), limiters.place(GRAPH, "a", tenant):
+            async with clock.timeout(11), limiters.permit(GRAPH, "a", tenant):
                 assert clock.monotonic() == pytest.approx(at)
 
     run(main)
@@ -135,7 +135,7 @@ def test_a_busy_tenant_waits_for_its_own_places_first() -> None:
         limiters, begun = Limiters(RequestLimits(per_tenant=1, over_all_tenants=2), clock), []
 
         async def ask(tenant: str) -> None:
-            async with limiters.place(GRAPH, "a", tenant):
+            async with limiters.permit(GRAPH, "a", tenant):
                 begun.append((tenant, clock.monotonic()))
 
         await asyncio.gather(*map(ask, ("busy", "busy", "other")))

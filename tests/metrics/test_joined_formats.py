@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.metrics.compressed import Fragment, fragment, stream
 from exporter.metrics.exposition import Format, render
 from exporter.metrics.family import sample
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.zipped import Fragment, fragment, stream
+from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling import snapshot as snapshots
 from exporter.polling.health import FAILURES, HEALTH_FAMILIES, POLLS, UP
 from exporter.polling.snapshot import GROUP, Snapshot, SnapshotStore
@@ -57,7 +57,7 @@ async def unpacked(store: SnapshotStore, form: Format) -> bytes:
 
 
 def whole(store_bytes: bytes, form: Format) -> str:
-    own = OwnMetrics(version="1", revision="r", shard=0, total_shards=1, endpoints=("details",))
+    own = SelfMetrics(version="1", revision="r", shard=0, total_shards=1, endpoints=("details",))
     return (store_bytes + own.render(form)).decode()
 
 

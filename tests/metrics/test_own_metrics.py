@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.metrics.exposition import Format
-from exporter.metrics.own import OwnMetrics
+from exporter.metrics.self_metrics import SelfMetrics
 from tests.checks import Exposition
 
 if TYPE_CHECKING:
@@ -34,17 +34,17 @@ PROMISED = {
 
 
 @pytest.fixture
-def own() -> OwnMetrics:
-    return OwnMetrics(version="1.2.3", revision="abc", shard=1, total_shards=3, endpoints=ENDPOINTS)
+def own() -> SelfMetrics:
+    return SelfMetrics(version="1.2.3", revision="abc", shard=1, total_shards=3, endpoints=ENDPOINTS)
 
 
-def read(own: OwnMetrics, form: Format = Format.TEXT) -> Exposition:
+def read(own: SelfMetrics, form: Format = Format.TEXT) -> Exposition:
     return Exposition(own.render(form).decode(), openmetrics=form is Format.OPENMETRICS)
 
 
 def test_written_as_prometheus_client_writes_it() -> None:
     """After each change every line is the one that prometheus_client's own writers make; strange texts included."""
-    own = OwnMetrics(version='1"\\\n', revision="é", shard=0, total_shards=1, endpoints=ENDPOINTS)
+    own = SelfMetrics(version='1"\\\n', revision="é", shard=0, total_shards=1, endpoints=ENDPOINTS)
     writers: dict[Format, Any] = {Format.TEXT: generate_latest, Format.OPENMETRICS: generate_openmetrics}
     changes: list[Callable[[], None]] = [
         lambda: None,
@@ -71,7 +71,7 @@ def test_written_as_prometheus_client_writes_it() -> None:
 
 
 @pytest.mark.parametrize("form", Format)
-def test_names_types_and_labels(own: OwnMetrics, form: Format) -> None:
+def test_names_types_and_labels(own: SelfMetrics, form: Format) -> None:
     """Exactly the families of the contract are there, each of its type, each with its labels and a HELP text."""
     own.graph_request("userRegistrationDetails", "200", 0.1)
     parse: Any = parse_openmetrics if form is Format.OPENMETRICS else parse_text
@@ -93,7 +93,7 @@ def test_names_types_and_labels(own: OwnMetrics, form: Format) -> None:
 
 
 @pytest.mark.parametrize("form", Format)
-def test_end_of_exposition(own: OwnMetrics, form: Format) -> None:
+def test_end_of_exposition(own: SelfMetrics, form: Format) -> None:
     """OpenMetrics ends with one `# EOF`, the text format has none, and neither has `_created` series."""
     for _ in range(2):
         text = own.render(form).decode()
@@ -101,14 +101,14 @@ def test_end_of_exposition(own: OwnMetrics, form: Format) -> None:
         assert "_created" not in text
 
 
-def test_constants(own: OwnMetrics) -> None:
+def test_constants(own: SelfMetrics) -> None:
     """Version, revision and shard are labels of gauges that are 1."""
     found = read(own)
     assert found.value("entra_exporter_build_info", version="1.2.3", revision="abc") == 1
     assert found.value("entra_exporter_shard_info", shard="1", total_shards="3") == 1
 
 
-def test_everything_known_starts_at_zero(own: OwnMetrics) -> None:
+def test_everything_known_starts_at_zero(own: SelfMetrics) -> None:
     """Counters and histograms whose labels are known beforehand are there before anything has happened."""
     found = read(own)
     assert found.value("entra_exporter_graph_throttled_total") == 0
@@ -118,7 +118,7 @@ def test_everything_known_starts_at_zero(own: OwnMetrics) -> None:
         assert found.value("entra_exporter_graph_request_duration_seconds_count", endpoint=endpoint) == 0
 
 
-def test_requests_are_counted(own: OwnMetrics) -> None:
+def test_requests_are_counted(own: SelfMetrics) -> None:
     """Requests are counted by endpoint and code, timed by endpoint, and 429 is counted once more by itself."""
     read(own)
     own.graph_request("userRegistrationDetails", "200", 0.3)
@@ -133,16 +133,16 @@ def test_requests_are_counted(own: OwnMetrics) -> None:
     assert found.value(f"{seconds}_bucket", endpoint="userRegistrationDetails", le="+Inf") == 2
 
 
-def test_two_sets_know_nothing_of_each_other(own: OwnMetrics) -> None:
+def test_two_sets_know_nothing_of_each_other(own: SelfMetrics) -> None:
     """Each set of instruments has a registry of its own, and the global one stays empty of ours."""
     own.token_request("issued")
-    another = OwnMetrics(version="1", revision="r", shard=0, total_shards=1, endpoints=())
+    another = SelfMetrics(version="1", revision="r", shard=0, total_shards=1, endpoints=())
     assert read(own).value("entra_exporter_token_requests_total", outcome="issued") == 1
     assert read(another).value("entra_exporter_token_requests_total", outcome="issued") == 0
     assert not [family for family in REGISTRY.collect() if family.name.startswith("entra")]
 
 
-def test_polls_and_reloads(own: OwnMetrics) -> None:
+def test_polls_and_reloads(own: SelfMetrics) -> None:
     """Polls under way, their lateness, tenants and reloads are told as they stand at the scrape."""
     own.tenants_polled(7)
     own.poll_started(0.7)

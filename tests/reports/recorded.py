@@ -42,7 +42,7 @@ class RecordedGraph:
                 return
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def work_lock(self) -> AsyncIterator[None]:
         yield
 
 

@@ -164,7 +164,7 @@ def test_hashes_stay_hidden(tmp_path: Path) -> None:
     ],
 )
 def test_bad_file(tmp_path: Path, text: str, expected: str) -> None:
-    """Each mistake is one sentence with its place and its mend, and nothing of what may be a secret is repeated."""
+    """Each mistake is one sentence with its place and its hint, and nothing of what may be a secret is repeated."""
     said = problems(tmp_path, text)
 
     assert said == [expected]

@@ -8,7 +8,7 @@ import asyncio
 ROUNDS = 4
 
 
-async def give_way() -> None:
+async def yield_to_loop() -> None:
     """Let the event loop go round, so that a scrape meets one piece of work on its way and not four.
 
     A thread would be worse: it keeps the loop waiting for a millisecond and more whenever the loop has waited for a

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
 
-class WrittenRegistry(CollectorRegistry):
+class CachedRegistry(CollectorRegistry):
     """Writes as prometheus_client would itself, which takes OpenMetrics twice as long and more."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram, PlatformCollector, ProcessCollector, disable_created_metrics
 
-from exporter.metrics.written import WrittenRegistry
+from exporter.metrics.cached_registry import CachedRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,12 +27,12 @@ PROCESS_SECONDS = 1.0
 TOKEN_OUTCOMES = ("issued", "refused", "unavailable", "unusable")
 
 
-class OwnMetrics:
+class SelfMetrics:
     """The exporter's own instruments. `endpoints` are the Graph resources it will ever ask for."""
 
     def __init__(self, *, version: str, revision: str, shard: int, total_shards: int, endpoints: Iterable[str]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._registry = registry = WrittenRegistry()
+        self._registry = registry = CachedRegistry()
         PlatformCollector(registry=registry)
         self._process, self._process_seen = ProcessCollector(registry=registry), -math.inf
         _info(
