@@ -16,8 +16,8 @@ from typing import Any
 
 from benchmarks.processes import obey, say
 from exporter.clock import Clock
-from exporter.config.secret import Secret
 from exporter.config.settings import ClientSecret, CloudAddresses, Network, Settings, Tenant
+from exporter.document.secret import Secret
 from exporter.simulator import UNLIMITED, GeneratedPopulation, Limits, SimulatedApp, SimulatedTenant, Simulation
 
 CLIENT_ID, SECRET = "c11e0000-0000-4000-8000-000000000001", "a-secret-of-the-benchmarks"

@@ -16,8 +16,8 @@ from dataclasses import replace
 from benchmarks.graph import configured
 from benchmarks.made_up import show
 from benchmarks.processes import obey, say
-from exporter.app import Exporter, stay_quick
 from exporter.assembly import Options
+from exporter.commands.serve import Exporter, stay_quick
 from exporter.config.settings import SPLITS
 
 TICK_SECONDS = 0.005

@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter import __version__
-from exporter.app import serve
 from exporter.assembly import Options
-from exporter.check import Findings, ask_tenants
+from exporter.commands.check import Findings, ask_tenants
+from exporter.commands.once import poll_once, write_out
+from exporter.commands.serve import serve
 from exporter.config.durations import parse_duration
 from exporter.config.environment import from_environment
 from exporter.config.load import load
@@ -22,7 +23,6 @@ from exporter.config.schema import json_schema
 from exporter.errors import ConfigError, Problem
 from exporter.flags import Arguments, parse
 from exporter.logs import logging_to
-from exporter.once import poll_once, write_out
 from exporter.output import put
 from exporter.web.web_config import load_web_config
 
@@ -78,7 +78,7 @@ def _protected(options: Options) -> Options:
 
 
 def _demo(arguments: Arguments) -> int:
-    from exporter.demo import demonstrate  # noqa: PLC0415 - nothing but the demo needs the simulator
+    from exporter.commands.demo import demonstrate  # noqa: PLC0415 - nothing but the demo needs the simulator
 
     _announce("Five simulated tenants, polled every 5 to 20 seconds; a day there takes 10. Ctrl-C stops.")
     asyncio.run(demonstrate(_protected(_options(arguments)), _announcer(arguments)))

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from exporter.app import Exporter
 from exporter.assembly import Options
-from exporter.config.load import UnusableConfigError
-from exporter.config.secret import Secret
+from exporter.commands.serve import Exporter
 from exporter.config.settings import AUTO, SPLITS, ClientSecret, CloudAddresses, Network, Settings, Tenant
+from exporter.document.files import UnusableConfigError
+from exporter.document.secret import Secret
 from exporter.logs import logging_to
 from exporter.simulator import GeneratedPopulation, SimulatedApp, SimulatedTenant, Simulation
 from tests.checks import Exposition, check_conduct, check_promtool, check_secrecy, check_truth, gunzip

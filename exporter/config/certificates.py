@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.config.rules import UnusableError
+from exporter.document.rules import UnusableError
 
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-    from exporter.config.secret import Secret
+    from exporter.document.secret import Secret
 
 PEM_START = b"-----BEGIN "
 ONE_FILE = "one file has to hold the private key and its certificate, as PEM or PFX"

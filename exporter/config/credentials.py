@@ -10,9 +10,6 @@ from msgspec import UNSET
 
 from exporter.config import rules, schema
 from exporter.config.certificates import Validity, validity
-from exporter.config.files import Files, checked_secret
-from exporter.config.rules import Complaint, UnusableError
-from exporter.config.secret import Secret
 from exporter.config.settings import (
     AzureCli,
     Certificate,
@@ -21,11 +18,14 @@ from exporter.config.settings import (
     ManagedIdentity,
     WorkloadIdentity,
 )
+from exporter.document.files import Files, checked_secret
+from exporter.document.rules import Complaint, UnusableError
+from exporter.document.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.config.section import Section
+    from exporter.document.section import Section
 
 MAX_CERTIFICATE_BYTES = 2**20
 SECRET_KEYS = ("client_secret_file", "client_secret_env", "client_secret")

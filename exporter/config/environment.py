@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from exporter.config import rules, schema
 from exporter.config.credentials import LoadContext
-from exporter.config.files import checked_secret
 from exporter.config.load import CLOCK, finish
-from exporter.config.rules import UnusableError
-from exporter.config.section import Document, Section
 from exporter.config.settings import AUTO, CLOUDS, SOURCES, Network
 from exporter.config.tenants import TenantReader
+from exporter.document.files import checked_secret
+from exporter.document.rules import Complaint, Rule, UnusableError, not_among
+from exporter.document.section import Document, Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,9 +70,9 @@ def from_environment(
     return finish(context, document.problems, [tenant] if tenant else [], Network(), ())
 
 
-def _variable(document: Document, environ: Mapping[str, str], path: str, rule: rules.Rule) -> str:
+def _variable(document: Document, environ: Mapping[str, str], path: str, rule: Rule) -> str:
     value = environ.get(LOCATIONS[path], "")
-    complaint = rule.complaint(value) if value else rules.Complaint("this variable is not set", rule.hint)
+    complaint = rule.complaint(value) if value else Complaint("this variable is not set", rule.hint)
     if complaint:
         document.add_problem(path, complaint.what, complaint.hint)
     return value
@@ -87,14 +87,14 @@ def _sources(document: Document, text: str) -> Any:
         if word == AUTO:
             document.add_problem("sources", "auto beside other sources", "give auto alone, or only names")
         elif word not in SOURCES:
-            complaint = rules.not_among(word, (AUTO, *SOURCES), "source")
+            complaint = not_among(word, (AUTO, *SOURCES), "source")
             document.add_problem("sources", complaint.what, complaint.hint)
     return words
 
 
 def _cloud(document: Document, text: str) -> Any:
     if text not in CLOUDS:
-        complaint = rules.not_among(text, CLOUDS, "cloud")
+        complaint = not_among(text, CLOUDS, "cloud")
         document.add_problem("cloud", complaint.what, complaint.hint)
     return text
 

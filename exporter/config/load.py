@@ -11,36 +11,26 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import UNSET, UnsetType
 
 from exporter.clock import Clock
-from exporter.config import files, schema
+from exporter.config import schema
 from exporter.config.credentials import LoadContext
-from exporter.config.document import BrokenYamlError, compose
-from exporter.config.rules import Complaint, UnusableError
-from exporter.config.secret import Secret
-from exporter.config.section import Document, Section
 from exporter.config.settings import Network, Settings, Tenant
-from exporter.config.shape import read
 from exporter.config.tenants import TenantReader
-from exporter.errors import ConfigError, Problem
+from exporter.document import files
+from exporter.document.files import UnusableConfigError
+from exporter.document.rules import Complaint, UnusableError
+from exporter.document.secret import Secret
+from exporter.document.section import Document, Section
+from exporter.document.shape import read
+from exporter.document.yaml_tree import BrokenYamlError, compose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from exporter.config.tenants import TenantSection
+    from exporter.errors import Problem
 
 Shape = TypeVar("Shape")
 CLOCK = Clock()
-
-
-class UnusableConfigError(ConfigError):
-    """A configuration that was refused, and the files to watch for its mending, as `content_digest` takes them."""
-
-    def __init__(
-        self, problems: list[Problem], watched_files: tuple[Path, ...], watched_patterns: tuple[str, ...], digest: str
-    ) -> None:
-        super().__init__(problems)
-        self.watched_files = watched_files
-        self.watched_patterns = watched_patterns
-        self.digest = digest
 
 
 def load(path: Path, environ: Mapping[str, str], *, clock: Clock = CLOCK) -> Settings:

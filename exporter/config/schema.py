@@ -1,6 +1,6 @@
 """The shape of the configuration file: the one source for its check and for the JSON Schema of editors.
 
-These classes are filled by `exporter.config.shape`, which knows every value's line; a key that was left out is UNSET.
+These classes are filled by `exporter.document.shape`, which knows every value's line; a key that was left out is UNSET.
 """
 
 from __future__ import annotations
@@ -11,21 +11,16 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from exporter.config import rules
+from exporter.document.rules import FILE, Rule
+from exporter.document.shape import Part
 
 
-def _text(rule: rules.Rule, description: str, **more: Any) -> Meta:
+def _text(rule: Rule, description: str, **more: Any) -> Meta:
     return Meta(pattern=rule.pattern, description=description, extra={"rule": rule}, extra_json_schema=more or None)
 
 
 def _said(description: str, **more: Any) -> Meta:
     return Meta(description=description, extra_json_schema=more or None)
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping in the file. It may hold a secret that was written inline, so it does not show its values."""
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
 
 
 class CloudAddressesPart(Part, frozen=True, kw_only=True):
@@ -39,9 +34,7 @@ class ClientSecretPart(Part, frozen=True, kw_only=True, tag_field="kind", tag="c
     """An application with a client secret: out of a file, out of a variable, or inline."""
 
     client_id: Annotated[str, _text(rules.CLIENT_ID, "The application (client) id")]
-    client_secret_file: Annotated[str, _text(rules.FILE, "File that holds the secret and nothing else")] | UnsetType = (
-        UNSET
-    )
+    client_secret_file: Annotated[str, _text(FILE, "File that holds the secret and nothing else")] | UnsetType = UNSET
     client_secret_env: (
         Annotated[str, _text(rules.VARIABLE, "Environment variable that holds the secret")] | UnsetType
     ) = UNSET
@@ -54,8 +47,8 @@ class CertificatePart(Part, frozen=True, kw_only=True, tag_field="kind", tag="ce
     """An application with an RSA certificate."""
 
     client_id: Annotated[str, _text(rules.CLIENT_ID, "The application (client) id")]
-    certificate_file: Annotated[str, _text(rules.FILE, "Private key and certificate, as PEM or PFX (PKCS#12)")]
-    password_file: Annotated[str, _text(rules.FILE, "File that holds the password of the key")] | UnsetType = UNSET
+    certificate_file: Annotated[str, _text(FILE, "Private key and certificate, as PEM or PFX (PKCS#12)")]
+    password_file: Annotated[str, _text(FILE, "File that holds the password of the key")] | UnsetType = UNSET
 
 
 class WorkloadIdentityPart(Part, frozen=True, kw_only=True, tag_field="kind", tag="workload_identity"):
@@ -64,9 +57,9 @@ class WorkloadIdentityPart(Part, frozen=True, kw_only=True, tag_field="kind", ta
     client_id: (
         Annotated[str, _text(rules.CLIENT_ID, "The application (client) id; default: $AZURE_CLIENT_ID")] | UnsetType
     ) = UNSET
-    token_file: (
-        Annotated[str, _text(rules.FILE, "The federated token; default: $AZURE_FEDERATED_TOKEN_FILE")] | UnsetType
-    ) = UNSET
+    token_file: Annotated[str, _text(FILE, "The federated token; default: $AZURE_FEDERATED_TOKEN_FILE")] | UnsetType = (
+        UNSET
+    )
 
 
 class ManagedIdentityPart(Part, frozen=True, kw_only=True, tag_field="kind", tag="managed_identity"):
@@ -141,7 +134,7 @@ class NetworkPart(Part, frozen=True, kw_only=True):
         UNSET
     )
     ca_file: (
-        Annotated[str, _text(rules.FILE, "PEM file of the authorities to trust, for a proxy that breaks TLS open")]
+        Annotated[str, _text(FILE, "PEM file of the authorities to trust, for a proxy that breaks TLS open")]
         | UnsetType
     ) = UNSET
 
@@ -153,7 +146,7 @@ class FilePart(Part, frozen=True, kw_only=True):
     tenants: Annotated[list[TenantPart], _said("The tenants")] | UnsetType = UNSET
     tenant_files: (
         Annotated[
-            list[Annotated[str, _text(rules.FILE, "Path or pattern, relative to the directory of this file")]],
+            list[Annotated[str, _text(FILE, "Path or pattern, relative to the directory of this file")]],
             _said("Files that each hold a list like `tenants`"),
         ]
         | UnsetType

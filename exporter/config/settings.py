@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.config.secret import Secret
+    from exporter.document.secret import Secret
 
 AUTO = "auto"
 SOURCES = ("userRegistrationDetails", "credentialUserRegistrationCount", "usersRegisteredByFeature")
@@ -108,7 +108,7 @@ class Settings:
     """The whole configuration.
 
     `watched_files` and the files that match `watched_patterns` now are what it was made of; `digest` is the digest of
-    their content at the time (see `exporter.config.files.content_digest`).
+    their content at the time (see `exporter.document.files.content_digest`).
     """
 
     tenants: tuple[Tenant, ...]

@@ -10,14 +10,14 @@ from msgspec import UNSET
 from exporter.config import schema
 from exporter.config.credentials import LoadContext, credential
 from exporter.config.durations import format_duration, parse_duration
-from exporter.config.rules import Complaint
 from exporter.config.settings import AUTO, SOURCES, SPLITS, CloudAddresses, Credential, Tenant
+from exporter.document.rules import Complaint
 from exporter.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.config.section import Section
+    from exporter.document.section import Section
 
 TenantSection: TypeAlias = "Section[schema.TenantPart]"
 DefaultsSection: TypeAlias = "Section[schema.DefaultsPart]"

@@ -13,11 +13,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from msgspec import UNSET
 
-from exporter.config.rules import Complaint, UnusableError
+from exporter.document.rules import Complaint, UnusableError
 
 if TYPE_CHECKING:
-    from exporter.config.files import Files
-    from exporter.config.section import Section
+    from exporter.document.files import Files
+    from exporter.document.section import Section
     from exporter.web.web_config_schema import TlsPart
 
 

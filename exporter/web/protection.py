@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from exporter.config.files import content_digest
-from exporter.config.load import UnusableConfigError
+from exporter.document.files import UnusableConfigError, content_digest
 from exporter.errors import Problem
 from exporter.web.basic_auth import Logins, read_login
 from exporter.web.live_tls import LiveContext
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
     from exporter.clock import Clock
-    from exporter.config.files import Watched
+    from exporter.document.files import Watched
 
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="entra-mfa-exporter", charset="UTF-8"'}

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from exporter.config.rules import Complaint
+from exporter.document.rules import Complaint
 from exporter.web.certificates import alternative_names, check_pair, read_authorities, read_pem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.config.files import Files
-    from exporter.config.section import Section
+    from exporter.document.files import Files
+    from exporter.document.section import Section
     from exporter.web.web_config_schema import TlsPart
 
 VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}

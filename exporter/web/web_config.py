@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, structs
 
-from exporter.config.document import BrokenYamlError, Mapping, Sequence, Text, compose
-from exporter.config.files import Files
-from exporter.config.load import UnusableConfigError
-from exporter.config.rules import Complaint, UnusableError
-from exporter.config.section import Document, Section
-from exporter.config.shape import read
+from exporter.document.files import Files, UnusableConfigError
+from exporter.document.rules import Complaint, UnusableError
+from exporter.document.section import Document, Section
+from exporter.document.shape import read
+from exporter.document.yaml_tree import BrokenYamlError, Mapping, Sequence, Text, compose
 from exporter.errors import Problem
 from exporter.web.rate_limit import RateLimit, go_duration
 from exporter.web.web_config_schema import HEADER_VALUE, HeadersPart, RateLimitPart, TlsPart, UserPart, WebFilePart
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     import collections.abc
     from pathlib import Path
 
-    from exporter.config.document import Node
+    from exporter.document.yaml_tree import Node
     from exporter.web.tls import Tls
 
 USERS = "basic_auth_users"
@@ -36,7 +35,7 @@ class WebConfig:
     """What protects the server; nothing at all by default.
 
     `users` are user name → bcrypt hash. `watched_files` are the files it was made of, and `digest` the digest of their
-    content at the time, as `exporter.config.files.content_digest` makes it.
+    content at the time, as `exporter.document.files.content_digest` makes it.
     """
 
     tls: Tls | None = None

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from exporter.config.rules import FILE, Rule
-from exporter.config.schema import Part
+from exporter.document.rules import FILE, Rule
+from exporter.document.shape import Part
 
 
 def _text(rule: Rule) -> Meta:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.config.secret import Secret
 from exporter.config.settings import AUTO, ClientSecret, Network
+from exporter.document.secret import Secret
 from exporter.errors import Problem
 from exporter.simulator import Ending, Fault, SimulatedApp, SimulatedTenant
 from tests.manual_clock import ManualClock, run

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.assembly import Options
-from exporter.check import Findings, ask_tenants
-from exporter.config.secret import Secret
+from exporter.commands.check import Findings, ask_tenants
 from exporter.config.settings import ClientSecret, CloudAddresses, Network, Settings
+from exporter.document.secret import Secret
 from exporter.logs import logging_to
 from exporter.simulator import Ending, Fault, Limits, SimulatedApp, SimulatedTenant, Simulation, graph_error
 from tests.checks import check_conduct, check_secrecy

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.config.environment import from_environment
-from exporter.config.secret import Secret
 from exporter.config.settings import ClientSecret, Tenant, WorkloadIdentity
+from exporter.document.secret import Secret
 from exporter.errors import ConfigError
 
 if TYPE_CHECKING:

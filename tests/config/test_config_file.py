@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.config.load import load
-from exporter.config.secret import Secret
 from exporter.config.settings import ClientSecret, CloudAddresses, ManagedIdentity, Network, Settings, Tenant
+from exporter.document.secret import Secret
 from exporter.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.config.files import content_digest
-from exporter.config.load import UnusableConfigError, load
+from exporter.config.load import load
+from exporter.document.files import UnusableConfigError, content_digest
 from exporter.errors import ConfigError
 from exporter.simulator.certificate import server_context
 

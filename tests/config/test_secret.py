@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from exporter.config.secret import Secret
+from exporter.document.secret import Secret
 
 CANARY = "canary~8Q-secret"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from exporter.check import PERMISSION_IDS
+from exporter.commands.check import PERMISSION_IDS
 from exporter.simulator.certificate import server_context
 from tests.e2e.servers import require
 from tests.shipped_alerts import DEPLOY

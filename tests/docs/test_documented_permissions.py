@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from exporter.check import PERMISSION_IDS
+from exporter.commands.check import PERMISSION_IDS
 from tests.docs.pages import page
 from tests.shipped_alerts import DEPLOY
 

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from exporter.config.secret import Secret
 from exporter.config.settings import CloudAddresses, Network, Settings
+from exporter.document.secret import Secret
 from exporter.simulator import Fault, FixedPopulation, SimulatedTenant, Simulation
 from tests.checks import REPORT_FAMILIES, Exposition, check_truth
 from tests.faults.line import Line, PickyProxy, line, picky_proxy

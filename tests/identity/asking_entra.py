@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.config.secret import Secret
 from exporter.config.settings import ClientSecret
+from exporter.document.secret import Secret
 from exporter.errors import PollError
 from exporter.graph.session import open_session
 from exporter.identity.request import asker

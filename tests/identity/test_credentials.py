@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from exporter.config.secret import Secret
 from exporter.config.settings import AzureCli, Certificate, ClientSecret, ManagedIdentity, WorkloadIdentity
+from exporter.document.secret import Secret
 from exporter.errors import Reason
 from exporter.simulator import Fault, Simulation
 from tests.identity.asking_entra import SECRET, TENANT_ID, TENANTS, client_id, simulated_tenants, token_source

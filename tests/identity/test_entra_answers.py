@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.config.secret import Secret
 from exporter.config.settings import ClientSecret
+from exporter.document.secret import Secret
 from exporter.errors import Reason
 from exporter.simulator import Ending, Fault, entra_error
 from tests.graph.peers import certificate, peer, proxying, silent

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import ClientSession
 
-from exporter.config.secret import Secret
 from exporter.config.settings import ClientSecret, WorkloadIdentity
+from exporter.document.secret import Secret
 from exporter.errors import PollError
 from exporter.identity.credentials import TokenRequest
 from exporter.identity.tokens import IssuedToken

@@ -9,17 +9,25 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
+import msgspec
 from msgspec import UNSET, inspect
 
-from exporter.config.document import Mapping, Node, Sequence, Text
-from exporter.config.rules import Complaint, Rule, either, nearest, not_among
-from exporter.config.section import Document, child_path
+from exporter.document.rules import Complaint, Rule, either, nearest, not_among
+from exporter.document.section import Document, child_path
+from exporter.document.yaml_tree import Mapping, Node, Sequence, Text
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
 Shape = TypeVar("Shape")
 MAX_VALUES = 300_000
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping in the file. It may hold a secret that was written inline, so it does not show its values."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
 
 class TooMuchError(Exception):

@@ -10,7 +10,7 @@ from exporter.errors import Problem
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.config.rules import Complaint
+    from exporter.document.rules import Complaint
 
 Part = TypeVar("Part")
 Inner = TypeVar("Inner")

@@ -9,11 +9,14 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from exporter.config.rules import Complaint, UnusableError
-from exporter.config.secret import Secret
+from exporter.document.rules import Complaint, UnusableError
+from exporter.document.secret import Secret
+from exporter.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from exporter.errors import Problem
 
 
 MAX_BYTES = 10 * 2**20
@@ -35,6 +38,18 @@ def content_digest(watched: Watched) -> str:
     """Digest the content of the files as they are now; a file that is missing or new changes it too. Blocks."""
     paths = {*watched.watched_files, *(path for pattern in watched.watched_patterns for path in expand(pattern))}
     return _digest({path: _fingerprint(_content(path)) for path in paths})
+
+
+class UnusableConfigError(ConfigError):
+    """A configuration that was refused, and the files to watch for its mending, as `content_digest` takes them."""
+
+    def __init__(
+        self, problems: list[Problem], watched_files: tuple[Path, ...], watched_patterns: tuple[str, ...], digest: str
+    ) -> None:
+        super().__init__(problems)
+        self.watched_files = watched_files
+        self.watched_patterns = watched_patterns
+        self.digest = digest
 
 
 class Files:

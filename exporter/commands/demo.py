@@ -6,10 +6,10 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.app import serve
 from exporter.clock import Clock
-from exporter.config.secret import Secret
+from exporter.commands.serve import serve
 from exporter.config.settings import AUTO, SPLITS, ClientSecret, CloudAddresses, Network, Settings, Tenant
+from exporter.document.secret import Secret
 from exporter.graph.limits import RequestLimits
 from exporter.simulator.demo import CLIENT_ID, SECRET, demo_tenants
 from exporter.simulator.limits import Limits

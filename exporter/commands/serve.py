@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from exporter import __version__
 from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
-from exporter.config.files import content_digest
-from exporter.config.load import UnusableConfigError
+from exporter.document.files import UnusableConfigError, content_digest
 from exporter.errors import ConfigError, Problem
 from exporter.logs import fields
 from exporter.polling.fleet import Fleet
@@ -25,8 +24,8 @@ from exporter.web.status_page import StatusPage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exporter.config.files import Watched
     from exporter.config.settings import Network, Settings
+    from exporter.document.files import Watched
     from exporter.web.protection import Refresh
 
 log = logging.getLogger(__name__)
