@@ -21,7 +21,7 @@ from exporter.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-A = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+A = "aaaaaaaa-0000-4000-8000-000000000001"
 CANARY = "8Q~canary"
 NOW = datetime(2026, 9, 21, 12, tzinfo=UTC)
 RSA = rsa.generate_private_key(65537, 2048)

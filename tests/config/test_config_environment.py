@@ -15,7 +15,7 @@ from exporter.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-A = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+A = "aaaaaaaa-0000-4000-8000-000000000001"
 B = "00000000-1111-2222-3333-444444444444"
 CANARY = "8Q~canary"
 IDS = {"AZURE_TENANT_ID": A.upper(), "AZURE_CLIENT_ID": B}

@@ -16,7 +16,7 @@ from exporter.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-A = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+A = "aaaaaaaa-0000-4000-8000-000000000001"
 B = "00000000-1111-2222-3333-444444444444"
 CANARY = "8Q~canary"
 COMMON = """\
@@ -248,7 +248,7 @@ def test_each_mistake_in_a_tenant_has_its_sentence(tmp_path: Path, keys: str, se
 
 
 @pytest.mark.parametrize(
-    "tenant_id", ["contoso.onmicrosoft.com", "common", f"{A}0", "72f988bf86f141af91ab2d7cd011db47"]
+    "tenant_id", ["contoso.onmicrosoft.com", "common", f"{A}0", "aaaaaaaa000040008000000000000001"]
 )
 def test_a_tenant_is_named_by_its_guid_only(tmp_path: Path, tenant_id: str) -> None:
     """A domain name will not do, and the message says why and where to find the id."""

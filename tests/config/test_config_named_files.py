@@ -15,7 +15,7 @@ from exporter.simulator.certificate import server_context
 if TYPE_CHECKING:
     from pathlib import Path
 
-A = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+A = "aaaaaaaa-0000-4000-8000-000000000001"
 B = "00000000-1111-2222-3333-444444444444"
 DEFAULTS = f"defaults: {{credential: {{kind: client_secret, client_id: {A}, client_secret_file: secret}}}}\n"
 

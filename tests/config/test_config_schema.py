@@ -16,7 +16,7 @@ from exporter.errors import ConfigError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 SCHEMA = json_schema()
-A = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+A = "aaaaaaaa-0000-4000-8000-000000000001"
 TENANT = f"tenant_id: {A}, credential: {{kind: azure_cli}}"
 EXAMPLE = f"""
 defaults:
@@ -31,7 +31,7 @@ tenants:
   - name: contoso
     tenant_id: {A}
     poll_interval: 50m
-  - {{tenant_id: 00000000-86f1-41af-91ab-2d7cd011db47, cloud: {{graph: 'https://g:1', authority: 'https://a/'}}}}
+  - {{tenant_id: aaaaaaaa-0000-4000-8000-000000000002, cloud: {{graph: 'https://g:1', authority: 'https://a/'}}}}
 tenant_files: [tenants.d/*.yml]
 network: {{proxy: 'http://proxy:3128'}}
 """

@@ -12,7 +12,7 @@ from exporter.config.load import load
 from exporter.errors import ConfigError
 
 CANARY = "canary"
-TENANT = "tenant_id: 72f988bf-86f1-41af-91ab-2d7cd011db47"
+TENANT = "tenant_id: aaaaaaaa-0000-4000-8000-000000000001"
 QUOTES = "if it is a text, put it in quotes"
 TRY = "look at the indentation, the quotes and the line before"
 
@@ -84,7 +84,7 @@ def test_aliases_may_be_used(tmp_path: Path) -> None:
     """An anchor gives several tenants the same credential."""
     (tmp_path / "config.yml").write_text(
         f"tenants:\n- {{{TENANT}, credential: &mi {{kind: managed_identity}}}}\n"
-        f"- {{tenant_id: 00000000-86f1-41af-91ab-2d7cd011db47, credential: *mi}}\n"
+        f"- {{tenant_id: aaaaaaaa-0000-4000-8000-000000000002, credential: *mi}}\n"
     )
     first, second = load(tmp_path / "config.yml", {}).tenants
     assert first.credential == second.credential

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SCRIPT = DEPLOY / "entra" / "register.sh"
 GRAPH = "00000003-0000-0000-c000-000000000000"
-APP, TENANT = "3f2a0c56-8b1d-4e7f-9a34-5d6c7b8e9f01", "72f988bf-86f1-41af-91ab-2d7cd011db47"
+APP, TENANT = "cccccccc-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000001"
 ISSUER, SUBJECT = "https://oidc.example.com/abc", "system:serviceaccount:monitoring:entra-mfa-exporter"
 PERMISSION = PERMISSION_IDS["AuditLog.Read.All", False]
 

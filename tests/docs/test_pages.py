@@ -17,6 +17,14 @@ from tests.docs.pages import ROOT, Page, files, page, pages
 if TYPE_CHECKING:
     from pathlib import Path
 
+UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
+INVENTED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4000-8000-[0-9a-f]{12}|00000000-1111-2222-3333-444444444444")
+# Microsoft publishes these: https://learn.microsoft.com/graph/permissions-reference, Graph itself and the Azure CLI.
+PUBLISHED = {
+    "00000003-0000-0000-c000-000000000000", "02e97553-ed7b-43d0-ab3c-f8bace0d040c",
+    "04b07795-8ddb-461a-bbee-02f9e1bf7b46", "230c1aed-a721-4c5d-9cb4-a90514e508ef",
+    "b0afded3-3588-46d8-8b3d-9842eff778da", "e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20",
+}  # fmt: skip
 HOMES = re.compile(r"/home/\w|/root/|/Users/\w|[A-Z]:\\Users")
 
 
@@ -63,6 +71,13 @@ def test_no_place_of_this_machine() -> None:
         assert name.startswith("tests/docs/") or not HOMES.search(text), name
         assert here not in text, name
         assert index is None or index not in text, name
+
+
+def test_ids_are_invented() -> None:
+    """No id is of a real tenant, application or user: it is plainly invented, or Microsoft publishes it."""
+    for name, text in texts():
+        for found in {one.lower() for one in UUID.findall(text)} - PUBLISHED:
+            assert INVENTED.fullmatch(found), (name, found)
 
 
 def test_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:

@@ -125,8 +125,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / file).write_bytes(pem)
     (folder / "secret").write_text("not asked for")
     (folder / "exporter.yml").write_text(
-        "tenants: [{tenant_id: 72f988bf-86f1-41af-91ab-2d7cd011db47, credential: {kind: client_secret,"
-        " client_id: 72f988bf-86f1-41af-91ab-2d7cd011db48, client_secret_file: secret}}]\n"
+        "tenants: [{tenant_id: aaaaaaaa-0000-4000-8000-000000000001, credential: {kind: client_secret,"
+        " client_id: cccccccc-0000-4000-8000-000000000001, client_secret_file: secret}}]\n"
     )
     return folder
 

@@ -18,7 +18,7 @@ from tests.graph.asking import DETAILS, RESOURCE, decode
 NOW = 1_790_000_000.0
 ORIGIN = "https://graph.microsoft.com"
 HERE = ORIGIN + RESOURCE.path
-REQUEST_ID = "6b1b4b0e-6a3c-4a86-8a5c-3d1f8d3b7f10"
+REQUEST_ID = "dddddddd-0000-4000-8000-000000000001"
 CANARY = "canary-of-a-foreign-text"
 
 

@@ -75,7 +75,7 @@ def test_every_problem_of_the_files_is_told_at_once_and_no_secret(command: Comma
         "  poll_intervall: 1h\n"
         "  credential: {kind: client_secret, client_id: nonsense, client_secret: canary-inline-secret}\n"
         "tenants:\n"
-        "  - {name: 'a b', tenant_id: 72f988bf-86f1-41af-91ab-2d7cd011db47}\n"
+        "  - {name: 'a b', tenant_id: aaaaaaaa-0000-4000-8000-000000000001}\n"
     )
     web.write_text("basic_auth_users: {admin: canary-plain-password}\n")
     ended = command(f"--config.file={config}", f"--web.config.file={web}")

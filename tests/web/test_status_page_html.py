@@ -20,7 +20,7 @@ from tests.running import DETAILS, HOUR, running, simulated
 NOTHING = "\N{EN DASH}"
 STATUS = Status(
     tenant="contoso",
-    tenant_id="72f988bf-86f1-41af-91ab-2d7cd011db47",
+    tenant_id="aaaaaaaa-0000-4000-8000-000000000001",
     cloud="global",
     source=DETAILS,
     state=State.FRESH,
