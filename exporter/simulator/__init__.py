@@ -5,6 +5,14 @@ here may know the product (only its clock): a simulator that shares the product'
 """
 
 from exporter.simulator.answers import entra_error, graph_error
+from exporter.simulator.directory import (
+    BREAK_GLASS_GROUP,
+    EMPLOYEES_GROUP,
+    MAILBOXES_GROUP,
+    FixedDirectory,
+    GeneratedDirectory,
+    SimulatedGroup,
+)
 from exporter.simulator.faults import Ending, Fault, Faults
 from exporter.simulator.journal import SeenRequest, Served
 from exporter.simulator.limits import UNLIMITED, Limits
@@ -14,17 +22,23 @@ from exporter.simulator.tenant import SimulatedApp, SimulatedTenant
 from exporter.simulator.truth import Truth, count
 
 __all__ = [
+    "BREAK_GLASS_GROUP",
+    "EMPLOYEES_GROUP",
+    "MAILBOXES_GROUP",
     "UNLIMITED",
     "Ending",
     "Fault",
     "Faults",
+    "FixedDirectory",
     "FixedPopulation",
+    "GeneratedDirectory",
     "GeneratedPopulation",
     "Limits",
     "Population",
     "SeenRequest",
     "Served",
     "SimulatedApp",
+    "SimulatedGroup",
     "SimulatedTenant",
     "Simulation",
     "Truth",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from exporter.simulator.graph import Graph
     from exporter.simulator.journal import Journal
 
-KEPT_HEADERS = ("Accept", "Accept-Encoding", "client-request-id", "Host", "Prefer", "User-Agent")
+KEPT_HEADERS = ("Accept", "Accept-Encoding", "client-request-id", "ConsistencyLevel", "Host", "Prefer", "User-Agent")
 TOKEN_PATH = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
 DISCOVERY_PATH = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration")
 INSTANCE_DISCOVERY = "/common/discovery/instance"
@@ -105,6 +105,8 @@ class FrontDoor:
 
     def _graph_work(self, request: web.Request, seen: SeenRequest) -> Callable[[], Answer]:
         token = self._graph.admit(seen, request.headers.get("Authorization", ""))
+        if len(request.query) > len(seen.query):
+            refuse(400, "BadRequest", "A query option was specified more than once.")
         return lambda: self._graph.answer(seen, token, f"https://{request.host}")
 
     async def _respond(

@@ -32,6 +32,7 @@ class GeneratedRows(Sequence[Row]):
         self._times = report_times(newest)
         drift, campaign = math.tanh(day / YEAR), _rise(day - population.campaign_day - 20)
         passkeys = _rise(day - population.campaign_day - 140)
+        phones = 1 - 0.8 * _rise(day - population.campaign_day - 70)  # word has gone round that texts will end
         wave = math.sin(day / 14.0)
         self._size = min(len(population.desks), int(population.users * (1 + 0.05 * drift + 0.01 * wave)))
         level = 0.12 + 0.62 * population.maturity
@@ -42,7 +43,7 @@ class GeneratedRows(Sequence[Row]):
         # By group, see _group.
         self._levels = (level, level + (1 - level) * 0.75, level * 0.35, level * 0.8)
         modernities = (modernity, min(1.0, modernity + 0.3), modernity * 0.3, modernity * 0.6)
-        self._shares = [(shares(UNREGISTERED, one), shares(REGISTERED, one)) for one in modernities]
+        self._shares = [(shares(UNREGISTERED, one), shares(REGISTERED, one, phones)) for one in modernities]
         self._properties = [
             [
                 [_properties(group, profiles, reset_allowed=reset) for profiles in (UNREGISTERED, REGISTERED)]

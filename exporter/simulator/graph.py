@@ -1,4 +1,4 @@
-"""Graph's door and its three reports: token, limits, permission, licence, and then the answer.
+"""Graph's door, its three reports and its lists of users: token, limits, permission, licence, and then the answer.
 
 Source: Microsoft Graph's reference of the reports, its schema and its error codes; the tenant is that of the token.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from exporter.simulator.answers import REPORT_JSON, Answer, json_answer, refuse
 from exporter.simulator.details import DETAILS, Details
+from exporter.simulator.lists import LIST_NAMES, LISTS, Lists
 from exporter.simulator.reports import (
     USER_ROLES,
     USER_TYPES,
@@ -36,6 +37,7 @@ RESOURCES = (
     (COUNT, re.compile(r"/beta/reports/getCredentialUserRegistrationCount(?:\(\))?")),
     (BY_FEATURE, re.compile(r"/(?:v1\.0|beta)/reports/authenticationMethods/usersRegisteredByFeature(?:\((.*)\))?")),
     (BY_METHOD, re.compile(r"/(?:v1\.0|beta)/reports/authenticationMethods/usersRegisteredByMethod(?:\((.*)\))?")),
+    *LISTS,
 )
 ARGUMENTS = re.compile(r"includedUserTypes='(\w+)',includedUserRoles='(\w+)'")
 
@@ -58,6 +60,7 @@ class Graph:
         tenants: Mapping[str, SimulatedTenant],
         tokens: TokenTable,
         throttle: Throttle,
+        directory_throttle: Throttle,
         journal: Journal,
         now: Callable[[], float],
         audiences: Callable[[], Sequence[str]],
@@ -65,10 +68,12 @@ class Graph:
         self._tenants = tenants
         self._tokens = tokens
         self._throttle = throttle
+        self._directory_throttle = directory_throttle
         self._journal = journal
         self._now = now
         self._audiences = audiences
         self._details = Details(journal, now)
+        self._lists = Lists(journal, now)
 
     def admit(self, request: SeenRequest, authorization: str) -> IssuedToken:
         """Check the token, note in `request` whose it is and which page it wants, count it against the limits."""
@@ -78,22 +83,38 @@ class Graph:
                 self._journal.breach(f"{request.endpoint}: a token that was never issued")
             refuse(401, "InvalidAuthenticationToken", "Access token is empty or unknown.")
         request.tenant_id, request.client_id = token.tenant_id, token.client_id
-        wait = self._throttle.arrive(token.client_id, token.tenant_id, request.at)
-        if wait is not None:
-            again = {"Retry-After": str(max(1, math.ceil(wait)))} if self._throttle.limits.retry_after else {}
-            refuse(429, "TooManyRequests", "Too many requests, try again later.", again)
+        self._count(request, token)
         self._check(token, request)
         if request.endpoint == DETAILS:
             request.page = self._details.page_number(request, self._tenants[token.tenant_id])
+        elif request.endpoint in LIST_NAMES:
+            request.page = self._lists.page_number(request)
         return token
 
+    def _count(self, request: SeenRequest, token: IssuedToken) -> None:
+        """Count a request against the limits of its service: those of the reports or those of the directory."""
+        throttle, tenant = self._throttle, self._tenants.get(token.tenant_id)
+        if request.endpoint not in LIST_NAMES:
+            wait = throttle.arrive(token.client_id, token.tenant_id, request.at)
+        elif tenant is not None:
+            throttle = self._directory_throttle
+            cost, units = self._lists.price(request, tenant)
+            wait = throttle.arrive(token.client_id, token.tenant_id, request.at, cost=cost, per_tenant=units)
+        else:
+            wait = None
+        if wait is not None:
+            again = {"Retry-After": str(max(1, math.ceil(wait)))} if throttle.limits.retry_after else {}
+            refuse(429, "TooManyRequests", "Too many requests, try again later.", again)
+
     def answer(self, request: SeenRequest, token: IssuedToken, origin: str) -> Answer:
-        """Return the report that was asked for. Raises Refusal."""
+        """Return the report or the list that was asked for. Raises Refusal."""
         tenant = self._tenants[token.tenant_id]
         if request.endpoint in tenant.retired:
             refuse(tenant.retired[request.endpoint], "ResourceNotFound", "The resource does not exist any more.")
         if request.method != "GET":
             refuse(405, "MethodNotAllowed", "The resource can only be read.")
+        if request.endpoint in LIST_NAMES:
+            return self._lists.answer(request, tenant, token, origin)
         permission = REPORTS if request.endpoint == COUNT else AUDIT_LOG
         if not token.grants(permission):
             refuse(403, "Authentication_MSGraphPermissionMissing", f"The caller lacks the permission {permission}.")

@@ -1,7 +1,8 @@
 """Microsoft's request limits, counted as Microsoft counts: at arrival, refused requests included.
 
 Source: Graph's service-specific throttling limits, "Identity and access reports": 5 requests in 10 seconds for an
-application in a tenant, 122 in 10 seconds for an application over all its tenants.
+application in a tenant, 122 in 10 seconds for an application over all its tenants. The directory counts resource units
+instead, of which a request costs several.
 """
 
 from __future__ import annotations
@@ -36,22 +37,38 @@ class Throttle:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.peaks: dict[tuple[str, str | None], int] = defaultdict(int)
-        self._arrivals: dict[tuple[str, str | None], deque[float]] = defaultdict(deque)
+        self._arrivals: dict[tuple[str, str | None], deque[tuple[float, int]]] = defaultdict(deque)
+        self._spent: dict[tuple[str, str | None], int] = defaultdict(int)
 
-    def arrive(self, client_id: str, tenant_id: str, at: float) -> float | None:
-        """Count a request. None: it is within the limits. Otherwise: the seconds until there is room again."""
+    def arrive(
+        self, client_id: str, tenant_id: str, at: float, *, cost: int = 1, per_tenant: int | None = None
+    ) -> float | None:
+        """Count a request. None: it is within the limits. Otherwise: the seconds until there is room again.
+
+        `cost` is what it weighs; `per_tenant` is the limit of this very tenant, where it has a lower one.
+        """
+        limits = self.limits
+        tenants = (
+            limits.per_tenant if limits.per_tenant is None else min(limits.per_tenant, per_tenant or limits.per_tenant)
+        )
         waits = [
-            self._count((client_id, tenant_id), self.limits.per_tenant, at),
-            self._count((client_id, None), self.limits.per_app, at),
+            self._count((client_id, tenant_id), tenants, at, cost),
+            self._count((client_id, None), limits.per_app, at, cost),
         ]
         return max((wait for wait in waits if wait is not None), default=None)
 
-    def _count(self, key: tuple[str, str | None], limit: int | None, at: float) -> float | None:
-        arrivals = self._arrivals[key]
-        while arrivals and arrivals[0] <= at - self.limits.window_seconds + ROUNDING_SECONDS:
-            arrivals.popleft()
-        arrivals.append(at)
-        self.peaks[key] = max(self.peaks[key], len(arrivals))
-        if limit is None or len(arrivals) <= limit:
+    def _count(self, key: tuple[str, str | None], limit: int | None, at: float, cost: int) -> float | None:
+        arrivals, window = self._arrivals[key], self.limits.window_seconds
+        while arrivals and arrivals[0][0] <= at - window + ROUNDING_SECONDS:
+            self._spent[key] -= arrivals.popleft()[1]
+        arrivals.append((at, cost))
+        self._spent[key] += cost
+        spent = self._spent[key]
+        self.peaks[key] = max(self.peaks[key], spent)
+        if limit is None or spent <= limit:
             return None
-        return arrivals[-limit] + self.limits.window_seconds - at
+        for arrived, weight in arrivals:  # when so much of it has left the window that one more would fit
+            spent -= weight
+            if spent < limit:
+                return arrived + window - at
+        return window

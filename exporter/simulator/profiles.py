@@ -30,6 +30,7 @@ SELF_SERVICE = frozenset(
         "hardwareOneTimePasscode",
     }
 )
+PHONES = frozenset({"mobilePhone", "alternateMobilePhone", "officePhone"})
 NOT_MFA = frozenset({"email", "securityQuestion", "appPassword", "qrCode"})
 
 
@@ -42,6 +43,12 @@ class Profile:
     methods: tuple[str, ...]
     preferred: str = "none"
     allowed: bool = True  # by the tenant's authentication methods policy
+
+    @property
+    def only_phones(self) -> bool:
+        """Whether phones are all there is for MFA."""
+        methods = set(self.methods) - NOT_MFA
+        return bool(methods) and methods <= PHONES
 
     def properties(self, *, member: bool, reset_allowed: bool) -> dict[str, Any]:
         """Graph's properties that follow from the methods, for somebody who may reset the password or not."""
@@ -96,8 +103,14 @@ REGISTERED = (
 )
 
 
-def shares(profiles: tuple[Profile, ...], modernity: float) -> list[float]:
-    """Return the running shares of the profiles, the last of them 1, between a laggard (0) and a modern tenant (1)."""
-    weights = [one.laggard * (1 - modernity) + one.modern * modernity for one in profiles]
+def shares(profiles: tuple[Profile, ...], modernity: float, phones: float = 1.0) -> list[float]:
+    """Return the running shares of the profiles, the last of them 1, between a laggard (0) and a modern tenant (1).
+
+    `phones` is how many are left of those whose only methods for MFA are phones, 1 being all.
+    """
+    weights = [
+        (one.laggard * (1 - modernity) + one.modern * modernity) * (phones if one.only_phones else 1.0)
+        for one in profiles
+    ]
     whole = sum(weights)
     return [*accumulate(weight / whole for weight in weights[:-1]), 1.0]

@@ -19,6 +19,7 @@ from exporter.simulator.front_door import APP_SERVICE_PATH, FrontDoor
 from exporter.simulator.graph import Graph
 from exporter.simulator.journal import Journal, SeenRequest, Served
 from exporter.simulator.limits import Limits, Throttle
+from exporter.simulator.lists import IDENTITY_LIMITS
 from exporter.simulator.ports import LOOPBACK, Port
 from exporter.simulator.tenant import AUDIT_LOG, REPORTS
 from exporter.simulator.tokens import TokenTable
@@ -41,17 +42,25 @@ class Simulation:
     `url` is the address of both services (a custom cloud's `graph` and `authority`), `ca_file` the certificate to
     trust. `faults` says what goes wrong, `journal` what was seen, `tokens` which tokens there are; `tenants`, by tenant
     id, may be changed at any time. The services keep their own time: it begins with the clock's and never jumps.
+    `limits` are those of the reports, in requests, `directory_limits` those of the directory, in resource units.
     `aliases` are further addresses under which the services are reached, such as that of a relay in between.
     """
 
     def __init__(
-        self, tenants: Sequence[SimulatedTenant], *, clock: Clock, limits: Limits | None = None, port: int = 0
+        self,
+        tenants: Sequence[SimulatedTenant],
+        *,
+        clock: Clock,
+        limits: Limits | None = None,
+        directory_limits: Limits | None = None,
+        port: int = 0,
     ) -> None:
         self.tenants = {tenant.tenant_id: tenant for tenant in tenants}
         self.faults = Faults()
         self.journal = Journal()
         self.tokens = TokenTable()
         self.throttle = Throttle(limits or Limits())
+        self.directory_throttle = Throttle(directory_limits or IDENTITY_LIMITS)
         self.identity_header = secrets.token_urlsafe(16)
         self.aliases: set[str] = set()
         self._clock = clock
@@ -114,6 +123,10 @@ class Simulation:
         """Return the most requests in a window, by (client id, tenant id), and by (client id, None) for all tenants."""
         return dict(self.throttle.peaks)
 
+    def peak_units(self) -> dict[tuple[str, str | None], int]:
+        """Return the most resource units of the directory in a window, by the same keys."""
+        return dict(self.directory_throttle.peaks)
+
     def truth(self, tenant_id: str, generation: int | None = None) -> Truth:
         """Return the reference counts of one generation, by default of the one that is served now."""
         population = self.tenants[tenant_id].population
@@ -142,6 +155,7 @@ class Simulation:
             tenants=self.tenants,
             tokens=self.tokens,
             throttle=self.throttle,
+            directory_throttle=self.directory_throttle,
             journal=self.journal,
             now=self.now,
             audiences=self._audiences,

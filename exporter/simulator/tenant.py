@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from exporter.simulator.directory import Directory, ReportedDirectory
 from exporter.simulator.population import FixedPopulation
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
 AUDIT_LOG = "AuditLog.Read.All"
 REPORTS = "Reports.Read.All"
+#: Any one of these opens a list; those in DIRECTORY open all of them.
+USERS = ("User.Read.All",)
+GROUP_MEMBERS = ("GroupMember.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All")
+DIRECTORY = ("Directory.Read.All",)
+HIDDEN_MEMBERS = "Member.Read.Hidden"
 
 
 @dataclass(kw_only=True)
@@ -42,7 +48,8 @@ class SimulatedTenant:
     `consented` overrides an app's roles in this tenant, by client id. `retired` maps a resource to the status (404 or
     410) with which it is gone. `refused_options` are query options answered with 400, such as "$select". `count_report`
     is served instead of the counted one: the whole body. `count_names` are the properties in which it says status and
-    count. `generations_kept` is how many generations back a page token is still good.
+    count. `generations_kept` is how many generations back a page token is still good. `directory` is, unless it is
+    given, made of the users of the report.
     """
 
     name: str
@@ -57,6 +64,11 @@ class SimulatedTenant:
     generations_kept: int = 4
     count_report: Any = None
     count_names: tuple[str, str] = ("registrationStatus", "registrationCount")
+    directory: Directory = field(default_factory=ReportedDirectory, repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.directory, ReportedDirectory):
+            self.directory.population = lambda: self.population
 
     def app(self, client_id: str) -> SimulatedApp | None:
         """Return the app registration with this id, if this tenant has it."""

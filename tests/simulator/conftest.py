@@ -131,9 +131,11 @@ def visit() -> Visit:
     """`async with visit(tenant, …) as visitor`: a running simulation of these tenants, and somebody to ask it."""
 
     @asynccontextmanager
-    async def begin(*tenants: SimulatedTenant, limits: Limits = UNLIMITED) -> AsyncIterator[Visitor]:
+    async def begin(
+        *tenants: SimulatedTenant, limits: Limits = UNLIMITED, directory_limits: Limits | None = None
+    ) -> AsyncIterator[Visitor]:
         clock = ImpatientClock()
-        async with Simulation(tenants, clock=clock, limits=limits) as simulation:
+        async with Simulation(tenants, clock=clock, limits=limits, directory_limits=directory_limits) as simulation:
             trusting = ssl.create_default_context(cafile=simulation.ca_file)
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session:
                 yield Visitor(simulation, session, clock)

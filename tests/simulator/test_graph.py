@@ -184,7 +184,7 @@ def test_what_is_not_there(visit: Any, tenant: Any) -> None:
 
     async def main() -> None:
         async with visit(tenant) as visitor:
-            assert (await visitor.get("/v1.0/users")).status == 404
+            assert (await visitor.get("/v1.0/me")).status == 404
             assert (await visitor.get(COUNT_PATH)).status == 410
             assert (await visitor.get(f"{DETAILS_PATH}?$select=id")).status == 400
             assert (await visitor.get(f"{DETAILS_PATH}?$top=none")).status == 400
