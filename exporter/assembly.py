@@ -132,7 +132,8 @@ class Assembly:
         """Make a client for what is asked of one tenant until `deadline`, a monotonic time."""
         assert self._connection is not None
         application = application_of(tenant)
-        return GraphClient(self._connection, cloud_of(tenant), tenant.tenant_id, application, tokens, deadline)
+        cloud, name = cloud_of(tenant), tenant.name
+        return GraphClient(self._connection, cloud, name, tenant.tenant_id, application, tokens, deadline)
 
     def tokens(self, tenant: Tenant) -> TokenSource:
         """Return the tenant's token source: the one it had, unless whom it asks, or with what, has changed."""
@@ -148,7 +149,7 @@ class Assembly:
                 session=self._connection.session,
                 proxy=proxy_for(cloud.authority, self._connection.proxy),
             )
-            source = TokenSource(ask, tenant.tenant_id, self.clock, self.self_metrics.token_request)
+            source = TokenSource(ask, tenant.name, tenant.tenant_id, self.clock, self.self_metrics.token_request)
             self._tokens[tenant.name] = (who, source)
         return self._tokens[tenant.name][1]
 

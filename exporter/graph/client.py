@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,9 +16,10 @@ from yarl import URL
 
 from exporter.errors import PollError, Reason
 from exporter.event_loop import yield_to_loop
-from exporter.graph.protocol import Answer, Page, Resource, check_next_link, decipher
+from exporter.graph.protocol import Answer, Page, Resource, check_next_link, decipher, read_request_id
 from exporter.graph.retry import next_delay
 from exporter.graph.session import proxy_for
+from exporter.logs import fields
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from exporter.graph.clouds import Cloud
     from exporter.graph.limits import Limiters
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 REQUEST_SECONDS = 90.0
 PAGES = 50_000
@@ -56,16 +59,21 @@ class GraphConnection:
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-@dataclass(frozen=True)
+@dataclass
 class GraphClient:
-    """Graph for one tenant during one poll; `deadline` is on the monotonic clock and holds for all of it."""
+    """Graph for one tenant during one poll; `deadline` is on the monotonic clock and holds for all of it.
+
+    `tenant` is its name, for the log. `throttled` counts the answers 429.
+    """
 
     connection: GraphConnection
     cloud: Cloud
+    tenant: str
     tenant_id: str
     application: str
     tokens: Tokens
     deadline: float
+    throttled: int = 0
 
     async def get(self, resource: Resource, query: str, decode: Callable[[bytes], T]) -> T:
         """Get `resource` with the query string `query` and decode its body.
@@ -94,6 +102,7 @@ class GraphClient:
             async with AsyncExitStack() as work_lock:
                 page = await self._ask(resource, url, decode, work_lock)
                 link = page.next_link
+                self._log("a page was read", resource, page=len(seen), rows=len(page.rows), last=link is None)
                 await yield_to_loop()
                 yield page
                 del page  # its rows make room for those of the next
@@ -119,18 +128,37 @@ class GraphClient:
                 token = await self.tokens.token()
                 answer = await self._send(resource, url, token)
                 await work_lock.enter_async_context(self.work_lock())
-                return decipher(answer, decode, resource, self.connection.clock.time())
+                value = decipher(answer, decode, resource, self.connection.clock.time())
             except PollError as error:
                 await work_lock.aclose()
+                self.throttled += bool(token) and error.status == HTTPStatus.TOO_MANY_REQUESTS
+                delay: float | None = 0.0
                 if token and error.status == HTTPStatus.UNAUTHORIZED and not fresh_token_tried:
                     fresh_token_tried = True
                     self.tokens.reject(token)
-                    continue
-                remaining = self.deadline - self.connection.clock.monotonic()
-                delay = next_delay(attempt, error, remaining, self.connection.random)
+                else:
+                    remaining = self.deadline - self.connection.clock.monotonic()
+                    delay = next_delay(attempt, error, remaining, self.connection.random)
+                self._log_failure(resource, attempt, error, delay)
                 if delay is None:
                     raise
+            else:
+                request_id = read_request_id(answer)
+                self._log("Graph answered", resource, attempt=attempt, status=answer.status, request_id=request_id)
+                return value
             await self.connection.clock.sleep(delay)
+
+    def _log_failure(self, resource: Resource, attempt: int, error: PollError, delay: float | None) -> None:
+        """Say how an attempt failed; `delay` is the wait before the next one, in seconds, None where it was the last.
+
+        The sentence is left to whoever ends the poll: it is the same for every attempt.
+        """
+        details = {"status": error.status, "code": error.code, "request_id": error.request_id, "delay": delay}
+        self._log("an attempt failed", resource, attempt=attempt, reason=error.reason, **details)
+
+    def _log(self, event: str, resource: Resource, **details: object) -> None:
+        known = {name: value for name, value in details.items() if value is not None}
+        log.debug(event, extra=fields(tenant=self.tenant, endpoint=resource.name, **known))
 
     async def _send(self, resource: Resource, url: str, token: str) -> Answer:
         shared, clock = self.connection, self.connection.clock
@@ -144,7 +172,7 @@ class GraphClient:
             except TimeoutError:
                 code = Reason.TIMEOUT
                 raise PollError(Reason.TIMEOUT, f"Graph did not answer {resource.name} in {seconds:.0f} s") from None
-            except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as problem:
+            except (aiohttp.ClientError, OSError) as problem:
                 code = Reason.UNREACHABLE
                 raise PollError(Reason.UNREACHABLE, f"{_why_unreachable(problem)} ({self.cloud.graph})") from None
             finally:
@@ -177,7 +205,7 @@ _FAILURES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((aiohttp.ClientSSLError, ssl.SSLError), "TLS failed; is a proxy in between?"),
     ((aiohttp.ClientConnectorError,), "no connection; look at the firewall and at network.proxy"),
     ((aiohttp.ClientResponseError,), "the answer is not HTTP; is a proxy in between?"),
-    ((aiohttp.ClientError, OSError, ValueError), "the connection broke off"),
+    ((aiohttp.ClientError, OSError), "the connection broke off"),
 )
 
 

@@ -29,10 +29,12 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the addresses of `host`. Raises OSError, or ValueError for what can be no name."""
-        found = await _aside(
-            partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-        )
+        """Return the addresses of `host`. Raises OSError, for what can be no name as well."""
+        look_up = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        try:
+            found = await _aside(look_up)
+        except UnicodeError:
+            raise socket.gaierror(socket.EAI_NONAME, "this can be no name") from None
         return [
             ResolveResult(hostname=host, host=_numeric(address), port=port, family=kind, proto=proto, flags=NUMERIC)
             for kind, _, proto, _, address in found

@@ -138,15 +138,20 @@ def _code(answer: Answer) -> str | None:
 def _error(
     answer: Answer, reason: Reason, sentence: str, code: str | None = None, retry_after: float | None = None
 ) -> PollError:
-    request_id = answer.headers.get("request-id", "")
     return PollError(
         reason,
         sentence,
         status=answer.status,
         code=code,
-        request_id=request_id if REQUEST_ID.fullmatch(request_id) else None,
+        request_id=read_request_id(answer),
         retry_after=retry_after,
     )
+
+
+def read_request_id(answer: Answer) -> str | None:
+    """Read Graph's `request-id`; only what looks like one, for it ends up in the log."""
+    request_id = answer.headers.get("request-id", "")
+    return request_id if REQUEST_ID.fullmatch(request_id) else None
 
 
 def check_next_link(link: str, origin: str, resource: Resource) -> str:

@@ -69,8 +69,10 @@ class _Transport(AioHttpTransport):  # type: ignore[misc]  # azure loads the cla
     """Keeps the answer: for an outage azure-identity raises the same as for a wrong secret, or something odder."""
 
     answer: Any = None
+    asked = False
 
     async def send(self, request: Any, **config: Any) -> Any:
+        self.asked = True
         self.answer = await super().send(request, **config)
         return self.answer
 
@@ -87,14 +89,26 @@ class TokenRequest:
     proxy: str | None = field(repr=False)
 
     async def __call__(self) -> IssuedToken:
-        """Request one token. Raises PollError."""
+        """Request one token. Raises PollError, and whatever a bug of ours raises before anybody was asked."""
         transport = _Transport(session=self.session, session_owner=False)
+        credential = self._make(transport)
         try:
-            async with self._make(transport) as credential:
+            async with credential:
                 token = await credential.get_token_info(self.scope)
         except _FOREIGN as problem:
+            if self._is_bug(problem, transport):
+                raise
             raise classify(problem, self.credential, transport.answer) from None
         return IssuedToken(token.token, token.expires_on - time.time())
+
+    def _is_bug(self, problem: Exception, transport: _Transport) -> bool:
+        """Tell whether `problem` is ours: no answer can have caused it, for there was none, nor has the network.
+
+        Only the Azure CLI answers otherwise than through the transport.
+        """
+        if isinstance(problem, AzureError) or isinstance(self.credential, settings.AzureCli):
+            return False
+        return transport.answer is None and not (transport.asked and isinstance(problem, OSError))
 
     def _make(self, transport: AioHttpTransport) -> Any:
         network: dict[str, Any] = {

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.errors import PollError, Reason
 from exporter.identity.claims import Claims, read_claims
+from exporter.logs import fields
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from exporter.clock import Clock
 
+log = logging.getLogger(__name__)
 REQUEST_SECONDS = 30.0
 SHORTEST_LIFETIME_SECONDS = 10.0
 LONGEST_LIFETIME_SECONDS = 86_400.0
@@ -45,7 +48,7 @@ class _Held:
 
 
 class TokenSource:
-    """The token of one tenant. `ask` requests a new one; times are the clock's monotonic ones.
+    """The token of one tenant. `ask` requests a new one; times are the clock's monotonic ones; `tenant` is its name.
 
     A failed request is passed on to everyone who waited for it. While the held token is still good, a failed renewal
     is no failure: it is tried again half a minute later.
@@ -54,11 +57,13 @@ class TokenSource:
     def __init__(
         self,
         ask: Callable[[], Awaitable[IssuedToken]],
+        tenant: str,
         tenant_id: str,
         clock: Clock,
         count: Callable[[str], None],
     ) -> None:
         self._ask = ask
+        self._tenant = tenant
         self._tenant_id = tenant_id
         self._clock = clock
         self._count = count
@@ -112,12 +117,18 @@ class TokenSource:
             self._count(_OUTCOMES.get(error.reason, "unavailable"))
             self._failure = error
             self._asked += 1
+            self._log("no token was issued", reason=error.reason, code=error.code, retry_after=error.retry_after)
             raise
         self._count("issued")
+        self._log("a token was issued", seconds=round(issued.lifetime_seconds))
         self._asked += 1
         now = self._clock.monotonic()
         ahead = min(RENEW_AHEAD_SECONDS, issued.lifetime_seconds / 5)
         self._held = _Held(issued.text, now + issued.lifetime_seconds - ahead, now + issued.lifetime_seconds)
+
+    def _log(self, event: str, **details: object) -> None:
+        known = {name: value for name, value in details.items() if value is not None}
+        log.debug(event, extra=fields(tenant=self._tenant, **known))
 
     async def _request(self) -> IssuedToken:
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from exporter.errors import Reason
+from exporter.identity.credentials import TokenRequest
 from exporter.reports.user_registration_details import Reading
 from tests.faults.battery import Case
 from tests.faults.scene import LEAK, USERS, Scene
@@ -44,6 +45,28 @@ def failing_reading(scene: Scene) -> Iterator[None]:
         yield
 
 
+async def a_bug_before_asking(scene: Scene) -> None:
+    scene.stack.enter_context(failing_credential(scene))
+
+
+@contextmanager
+def failing_credential(scene: Scene) -> Iterator[None]:
+    """Let our own code fail while the victim's credential is made. A patch, for the same reason."""
+    make, broken = TokenRequest._make, [True]
+
+    def fails(request: TokenRequest, transport: Any) -> Any:
+        if broken and request.tenant_id == scene.victim.tenant_id:
+            raise AttributeError(LEAK)
+        return make(request, transport)
+
+    async def mend() -> None:
+        broken.clear()
+
+    scene.mends.append(mend)
+    with mock.patch.object(TokenRequest, "_make", fails):
+        yield
+
+
 @dataclass(frozen=True)
 class ClockCase:
     """The wall clock moves by `wall` seconds, the monotonic one by `monotonic`, and Microsoft's by `services`."""
@@ -63,7 +86,10 @@ class ProcessCase:
     stimulus: str
 
 
-BUGS = [Case("process-bug", "a bug in one tenant's poll", a_bug, Reason.INTERNAL, requests=3)]
+BUGS = [
+    Case("process-bug", "a bug in one tenant's poll", a_bug, Reason.INTERNAL, requests=3),
+    Case("process-bug-token", "a bug while a credential is made", a_bug_before_asking, Reason.INTERNAL, requests=1),
+]
 CLOCKS = [
     ClockCase("process-clock-ahead", "the clock is set a day ahead", wall=DAY),
     ClockCase("process-clock-back", "the clock is set a day back", wall=-DAY),

@@ -133,7 +133,7 @@ async def asking(
         )
         tokens = SimulatedTokens(simulation) if simulation else CanaryTokens()
         cloud = Cloud("custom", origin, origin)
-        client = GraphClient(connection, cloud, TENANT_ID, CLIENT_ID, tokens, clock.monotonic() + seconds)
+        client = GraphClient(connection, cloud, "contoso", TENANT_ID, CLIENT_ID, tokens, clock.monotonic() + seconds)
         yield Asker(client, observed)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from exporter.errors import Reason
 from exporter.graph import client as client_module
+from exporter.logs import logging_to
 from exporter.simulator import Ending, Fault, Limits, Simulation, graph_error
 from tests.graph.asking import DETAILS, RESOURCE, asking, asking_simulation, simulated_tenant
 from tests.manual_clock import ManualClock, run
@@ -396,6 +398,37 @@ def test_the_same_client_for_two_tenants_at_once() -> None:
             assert simulation.breaches == []
 
     run(main)
+
+
+def test_each_attempt_and_each_page_is_a_line_at_debug() -> None:
+    """Whoever debugs sees tenant, status, wait and request id of each attempt, and how many rows each page had."""
+    log = io.StringIO()
+
+    async def main(clock: ManualClock) -> list[str]:
+        async with asking_simulation(clock, simulated_tenant(25, page_size=10)) as (asker, simulation):
+            simulation.faults.add(Fault(endpoint=DETAILS, page=2, status=429, headers={"Retry-After": "7"}))
+            simulation.faults.add(Fault(endpoint=DETAILS, page=3, times=None, status=410, body=graph_error("Gone")))
+            await asker.failure()
+            assert asker.client.throttled == 1
+            return [request.request_id for request in seen(simulation)]
+
+    with logging_to(log, level="debug"):
+        first, busy, second, gone = run(main)
+    lines = [line.partition(" msg=")[2] for line in log.getvalue().splitlines() if "msg=" in line]
+    lines = [line for line in lines if "endpoint=" in line]
+    who = f"tenant=contoso endpoint={DETAILS}"
+    assert lines[:2] == [
+        f'"Graph answered" {who} attempt=1 status=200 request_id={first}',
+        f'"a page was read" {who} page=1 rows=10 last=false',
+    ]
+    assert lines[2].startswith(
+        f'"an attempt failed" {who} attempt=1 reason=throttled status=429 request_id={busy} delay=7'
+    )
+    assert lines[3:] == [
+        f'"Graph answered" {who} attempt=2 status=200 request_id={second}',
+        f'"a page was read" {who} page=2 rows=10 last=false',
+        f'"an attempt failed" {who} attempt=1 reason=retired status=410 code=Gone request_id={gone}',
+    ]
 
 
 def test_others_have_turns_between_two_pages() -> None:

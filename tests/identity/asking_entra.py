@@ -102,7 +102,7 @@ async def token_source(
             session=session,
             proxy=proxy,
         )
-        yield Source(TokenSource(ask, tenant_id, clock, outcomes.append), outcomes, simulation)
+        yield Source(TokenSource(ask, "contoso", tenant_id, clock, outcomes.append), outcomes, simulation)
     assert simulation.breaches == []
 
 

@@ -227,6 +227,30 @@ def test_no_identity_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("kind", [AttributeError, ValueError, KeyError, OSError])
+def test_a_bug_before_anybody_was_asked_is_no_answer(
+    kind: type[Exception], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What our own code raises while a credential is made is not blamed on Entra: it comes through as it is."""
+
+    def fails(_: object) -> str:
+        raise kind("canary")
+
+    monkeypatch.setattr("exporter.identity.credentials._read_assertion", fails)  # no input is known that does it
+
+    async def main(clock: ManualClock) -> None:
+        who = WorkloadIdentity(client_id(TENANT_ID), folder / "token")
+        async with (
+            Simulation(simulated_tenants(), clock=clock) as simulation,
+            token_source(clock, simulation, who) as source,
+        ):
+            with pytest.raises(kind):
+                await source.token()
+            assert source.posts == 0
+
+    run(main)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

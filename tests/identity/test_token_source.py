@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from exporter.errors import PollError, Reason
 from exporter.identity.tokens import IssuedToken, TokenSource
+from exporter.logs import logging_to
 from exporter.simulator import Ending, Fault
 from tests.identity.asking_entra import TENANT_ID, TENANTS, failure_of, jwt, simulated_source
 from tests.manual_clock import ManualClock, run
@@ -33,7 +35,7 @@ class Entra:
         self.answer: PollError | IssuedToken | None = None
         self.asked = 0
         self.outcomes: list[str] = []
-        self.source = TokenSource(self, TENANT_ID, clock, self.outcomes.append)
+        self.source = TokenSource(self, "contoso", TENANT_ID, clock, self.outcomes.append)
 
     async def __call__(self) -> IssuedToken:
         self.asked += 1
@@ -74,6 +76,27 @@ def test_fifty_at_once_are_one_post(status: int) -> None:
             assert source.posts == 1
 
     run(main)
+
+
+def test_each_request_for_a_token_is_a_line_at_debug() -> None:
+    """Whoever debugs sees whose token was asked for, and what came of it; the token itself is in no line."""
+    log = io.StringIO()
+
+    async def main(clock: ManualClock) -> None:
+        entra = Entra(clock)
+        entra.answer = DOWN
+        await failure_of(entra.token())
+        entra.answer = None
+        await entra.token()
+        await entra.token()
+
+    with logging_to(log, level="debug"):
+        run(main)
+    lines = [line.partition(" msg=")[2] for line in log.getvalue().splitlines() if "tenant=" in line]
+    assert lines == [
+        '"no token was issued" tenant=contoso reason=identity_unavailable retry_after=5.0',
+        '"a token was issued" tenant=contoso seconds=3600',
+    ]
 
 
 def test_a_failure_is_not_kept() -> None:
