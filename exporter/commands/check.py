@@ -6,6 +6,7 @@ Sources: Microsoft Graph documentation, "Microsoft Graph permissions reference",
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,16 +14,23 @@ import msgspec
 
 from exporter.assembly import COUNT, DETAILS, SOURCES, Assembly, Options
 from exporter.clock import Clock
+from exporter.commands.options import gathering, options_of, refuse_bad_arguments, with_web_config, writing
+from exporter.config.schema import json_schema
 from exporter.config.settings import AUTO
 from exporter.errors import PollError, Reason
+from exporter.exit_status import DONE, NO_ANSWER, UNUSABLE
+from exporter.flags import CHECK_FORMAT, OFFLINE, SCHEMA
 from exporter.identity.claims import Claims, read_claims
+from exporter.output import put
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from exporter.arguments import Arguments
     from exporter.config.settings import Settings, Tenant
     from exporter.errors import Problem
     from exporter.graph.protocol import Resource
+    from exporter.progress import Progress
     from exporter.reports.report import Source
 
 AT_ONCE = 50
@@ -86,7 +94,29 @@ def _table(findings: Iterable[Finding]) -> list[str]:
     return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
 
 
-async def ask_tenants(options: Options, settings: Settings, clock: Clock | None = None) -> Findings:
+def run(arguments: Arguments, progress: Progress) -> int:
+    """Run the command."""
+    if arguments[SCHEMA]:
+        refuse_bad_arguments(arguments)
+        with writing("standard output"):
+            put(json.dumps(json_schema(), indent=2) + "\n")
+        return DONE
+    options, found = options_of(arguments), Findings(problems=list(arguments.problems))
+    with gathering(found.problems):
+        with_web_config(options)
+    with gathering(found.problems):
+        settings = options.load()
+        found.warnings, found.tenants = list(settings.warnings), [tenant.name for tenant in settings.tenants]
+        if not arguments[OFFLINE] and not found.problems:
+            found = asyncio.run(ask_tenants(options, settings, progress))
+    with writing("standard output"):
+        put(f"{found.as_json() if arguments[CHECK_FORMAT] == 'json' else found.as_table()}\n")
+    if found.problems:
+        return UNUSABLE
+    return NO_ANSWER if found.unanswered else DONE
+
+
+async def ask_tenants(options: Options, settings: Settings, progress: Progress, clock: Clock | None = None) -> Findings:
     """Ask every tenant for a token and each of its sources for its first page."""
     assembly, permits = Assembly(options, clock or Clock()), asyncio.Semaphore(AT_ONCE)
     tenants = assembly.owned(settings)
@@ -94,10 +124,14 @@ async def ask_tenants(options: Options, settings: Settings, clock: Clock | None 
 
     async def one(tenant: Tenant) -> list[Finding]:
         async with permits:
-            return await _ask(assembly, tenant)
+            findings = await _ask(assembly, tenant)
+        progress.step(f"; last: {tenant.name}")
+        return findings
 
+    progress.begin("tenants asked", len(tenants))
     async with assembly.connected(settings.network), asyncio.TaskGroup() as tasks:
         asked = [(tenant, tasks.create_task(one(tenant))) for tenant in tenants]
+    progress.end()
     for tenant, task in asked:
         found.findings += task.result()
         if not _answers(tenant, task.result()):

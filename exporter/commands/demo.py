@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
+from exporter.commands.options import announcer, options_of, refuse_bad_arguments, say, with_web_config
 from exporter.commands.serve import serve
 from exporter.config.settings import AUTO, SPLITS, ClientSecret, CloudAddresses, Network, Settings, Tenant
 from exporter.document.secret import Secret
+from exporter.exit_status import DONE
 from exporter.graph.limits import RequestLimits
 from exporter.simulator.demo import CLIENT_ID, SECRET, demo_tenants
 from exporter.simulator.limits import Limits
@@ -18,7 +21,9 @@ from exporter.simulator.simulation import Simulation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from exporter.arguments import Arguments
     from exporter.assembly import Options
+    from exporter.progress import Progress
     from exporter.simulator.tenant import SimulatedTenant
 
 INTERVAL_SECONDS = 5.0
@@ -65,3 +70,12 @@ def _tenant(tenant: SimulatedTenant, simulation: Simulation) -> Tenant:
         splits=SPLITS,
         credential=ClientSecret(CLIENT_ID, Secret(SECRET)),
     )
+
+
+def run(arguments: Arguments, _progress: Progress) -> int:
+    """Run the command."""
+    refuse_bad_arguments(arguments)
+    options = with_web_config(options_of(arguments))
+    say("Five simulated tenants, polled every 5 to 20 seconds; a day there takes 10. Ctrl-C stops.")
+    asyncio.run(demonstrate(options, announcer(arguments)))
+    return DONE

@@ -6,26 +6,47 @@ import asyncio
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
+from exporter.commands.options import gathering, options_of, writing
+from exporter.errors import ConfigError, Problem
+from exporter.exit_status import DONE, NO_ANSWER
+from exporter.flags import TEXTFILE
 from exporter.metrics.exposition import Format
 from exporter.output import put
 from exporter.polling.fleet import Fleet
 
 if TYPE_CHECKING:
+    from exporter.arguments import Arguments
     from exporter.config.settings import Settings
     from exporter.polling.poller import Poller
+    from exporter.progress import Progress
 
 AT_ONCE = 100
 
 
-async def poll_once(options: Options, settings: Settings, progress: TextIO | None = None) -> tuple[bytes, int]:
+def run(arguments: Arguments, progress: Progress) -> int:
+    """Run the command."""
+    textfile, problems = arguments.get(TEXTFILE), list(arguments.problems)
+    if textfile is not None and textfile.exists() and not textfile.is_file():  # /dev/null would be a file afterwards
+        problems.append(Problem("--textfile", "this is a directory or a device, not a file", "name a file"))
+    options = options_of(arguments)
+    with gathering(problems):
+        settings = options.load()
+    if problems:
+        raise ConfigError(problems)
+    exposition, failed = asyncio.run(poll_once(options, settings, progress))
+    with writing("--textfile" if textfile else "standard output"):
+        write_out(exposition, textfile)
+    return NO_ANSWER if failed else DONE
+
+
+async def poll_once(options: Options, settings: Settings, progress: Progress) -> tuple[bytes, int]:
     """Poll every tenant one time; return the exposition in the text format and how many polls failed.
 
-    The exporter's own metrics are left out: they would tell of a process that has ended. `progress` gets a line that
-    is written over and over.
+    The exporter's own metrics are left out: they would tell of a process that has ended.
     """
     assembly = Assembly(options, Clock())
     fleet = Fleet(assembly.poller, assembly.store)
@@ -37,24 +58,21 @@ async def poll_once(options: Options, settings: Settings, progress: TextIO | Non
     return b"".join(await assembly.store.joined(Format.TEXT)), failed
 
 
-async def _poll_all(pollers: list[tuple[str, Poller]], progress: TextIO | None) -> int:
-    permits, done, failed = asyncio.Semaphore(AT_ONCE), 0, 0
+async def _poll_all(pollers: list[tuple[str, Poller]], progress: Progress) -> int:
+    permits, failed = asyncio.Semaphore(AT_ONCE), 0
 
     async def one(name: str, poller: Poller) -> None:
-        nonlocal done, failed
+        nonlocal failed
         async with permits:
             error = await poller.poll()
         failed += error is not None
-        done += 1
-        if progress is not None:
-            progress.write(f"\r\x1b[K{done} of {len(pollers)} reports, {failed} failed; last: {name}")
-            progress.flush()
+        progress.step(f", {failed} failed; last: {name}")
 
+    progress.begin("reports polled", len(pollers))
     async with asyncio.TaskGroup() as tasks:
         for name, poller in pollers:
             tasks.create_task(one(name, poller))
-    if progress is not None:
-        progress.write("\n")
+    progress.end()
     return failed
 
 

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 from exporter import __version__
 from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
+from exporter.commands.options import announcer, everything_loaded
 from exporter.document.files import UnusableConfigError, content_digest
 from exporter.errors import ConfigError, Problem
+from exporter.exit_status import DONE
 from exporter.logs import fields
 from exporter.polling.fleet import Fleet
+from exporter.service_manager import notify_service_manager, service_reloading
 from exporter.web.protection import WebProtection
 from exporter.web.server import Served, Server, listening
 from exporter.web.status_page import StatusPage
@@ -24,8 +27,10 @@ from exporter.web.status_page import StatusPage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from exporter.arguments import Arguments
     from exporter.config.settings import Network, Settings
     from exporter.document.files import Watched
+    from exporter.progress import Progress
     from exporter.web.protection import Refresh
 
 log = logging.getLogger(__name__)
@@ -69,6 +74,7 @@ class Exporter:
             for address in addresses:
                 log.info("listening", extra=fields(address=address))
                 announce(address)
+            notify_service_manager("READY=1")
             await self._poll()
 
     async def _poll(self) -> None:
@@ -85,6 +91,7 @@ class Exporter:
                 ]
                 await self._stopping.wait()
                 log.info("stopping")
+                notify_service_manager("STOPPING=1")
                 for task in others:
                     task.cancel()
                 self._fleet.stop()
@@ -103,19 +110,23 @@ class Exporter:
     async def reload(self) -> ConfigError | None:
         """Load the configuration again and apply it; one that cannot be used changes nothing and is returned."""
         async with self._reloading:
-            problems = list((await self._refresh_protection()).problems)
-            try:
-                settings = await asyncio.to_thread(self._options.load)
-            except UnusableConfigError as error:
-                self._watched, self._digest = error, error.digest
-                problems += error.problems
-            else:
-                self._watched, self._digest = settings, settings.digest
-                problems += await self._apply(settings)
-            if problems:
-                return self._note_refused(problems)
-            self._note_loaded(self._settings)
-            return None
+            with service_reloading():
+                return await self._reload()
+
+    async def _reload(self) -> ConfigError | None:
+        problems = list((await self._refresh_protection()).problems)
+        try:
+            settings = await asyncio.to_thread(self._options.load)
+        except UnusableConfigError as error:
+            self._watched, self._digest = error, error.digest
+            problems += error.problems
+        else:
+            self._watched, self._digest = settings, settings.digest
+            problems += await self._apply(settings)
+        if problems:
+            return self._note_refused(problems)
+        self._note_loaded(self._settings)
+        return None
 
     async def _apply(self, settings: Settings) -> list[Problem]:
         """Put `settings` into force; what prevents that is returned, and then nothing has changed."""
@@ -245,3 +256,10 @@ def _log_without_text(loop: asyncio.AbstractEventLoop, context: dict[str, object
     del loop
     kind = type(context.get("exception")).__name__
     log.error("the event loop met an error", extra=fields(what=context.get("message"), exception=kind))
+
+
+def run(arguments: Arguments, _progress: Progress) -> int:
+    """Run the command."""
+    options, settings = everything_loaded(arguments)
+    asyncio.run(serve(options, settings, announcer(arguments)))
+    return DONE

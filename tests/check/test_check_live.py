@@ -14,6 +14,7 @@ from exporter.commands.check import Findings, ask_tenants
 from exporter.config.settings import ClientSecret, CloudAddresses, Network, Settings
 from exporter.document.secret import Secret
 from exporter.logs import logging_to
+from exporter.progress import Progress
 from exporter.simulator import Ending, Fault, Limits, SimulatedApp, SimulatedTenant, Simulation, graph_error
 from tests.checks import check_conduct, check_secrecy
 from tests.manual_clock import ManualClock, run
@@ -50,7 +51,7 @@ def asked(
             wanted = tuple(configured(simulation, tenant, **configuration) for tenant in tenants)
             settings = Settings(wanted, Network(ca_file=simulation.ca_file), (), (), (), "")
             with logging_to(log, level="debug"):
-                found = await ask_tenants(Options(load=lambda: settings), settings, clock)
+                found = await ask_tenants(Options(load=lambda: settings), settings, Progress(), clock)
             shown = [found.as_table(), found.as_json(), repr(found), log.getvalue()]
             check_secrecy(simulation, shown)
             check_conduct(simulation)
@@ -187,7 +188,7 @@ def test_an_unreachable_graph() -> None:
             cloud = CloudAddresses(nobody, simulation.url)
             tenant = configured(simulation, simulated(1), cloud=cloud)
             settings = Settings((tenant,), Network(ca_file=simulation.ca_file), (), (), (), "")
-            found = await ask_tenants(Options(load=lambda: settings), settings, clock)
+            found = await ask_tenants(Options(load=lambda: settings), settings, Progress(), clock)
         assert told(found, "token")[0] is True
         for source in (DETAILS, COUNT):
             assert told(found, source) == (
@@ -253,7 +254,7 @@ tenants:
 {rows}
 network: {{ca_file: '{simulation.ca_file}'}}
 """)
-        with Process(tmp_path, "check", f"--config.file={config}", "--log.level=debug") as process:
+        with Process(tmp_path, "check", "--format=json", f"--config.file={config}", "--log.level=debug") as process:
             assert process.wait() == 3
             out, log = process.out, process.log
         content = json.loads(out)

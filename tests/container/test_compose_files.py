@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.arguments import parse
 from exporter.config.load import load
-from exporter.flags import parse
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "deploy" / "compose"

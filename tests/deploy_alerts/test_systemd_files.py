@@ -7,9 +7,9 @@ import shlex
 from configparser import RawConfigParser
 from typing import TYPE_CHECKING
 
-from exporter import cli
 from exporter.config.load import load
-from exporter.flags import FLAGS
+from exporter.exit_status import UNUSABLE
+from exporter.flags import flags_of
 from tests.shipped_alerts import DEPLOY
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ def service() -> RawConfigParser:
 def test_flags_exist() -> None:
     """The exporter takes every flag that the unit gives it."""
     _, *arguments = shlex.split(service()["Service"]["ExecStart"])
-    assert {argument.partition("=")[0] for argument in arguments} <= {f"--{flag.name}" for flag in FLAGS}
+    assert {argument.partition("=")[0] for argument in arguments} <= {f"--{flag.name}" for flag in flags_of("serve")}
 
 
 def test_unusable_configuration_is_not_tried_again() -> None:
     """The exit status at which systemd gives up is that of an unusable configuration."""
-    assert service()["Service"]["RestartPreventExitStatus"] == str(cli.UNUSABLE)
+    assert service()["Service"]["RestartPreventExitStatus"] == str(UNUSABLE)
 
 
 def test_credential_is_where_the_example_looks_for_it(tmp_path: Path) -> None:

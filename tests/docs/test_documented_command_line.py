@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import signal
+from typing import Any
 
 import pytest
 
-from exporter import cli
 from exporter.errors import Reason
+from exporter.exit_status import DONE, INTERRUPTED, NO_ANSWER, UNUSABLE
 from exporter.flags import COMMANDS, FLAGS, Flag
 from tests.docs.pages import Page, code, page, pages
 
@@ -15,10 +17,10 @@ COMMAND_LINE = page("docs/command-line.md")
 OUR_PREFIX = re.compile(r"--((?:config|poll|entra|web|log)\.[a-z.-]*[a-z])")
 
 
-def expected(flag: Flag) -> tuple[str, str]:
-    default = "off" if flag.switch else f"`{flag.default}`" if flag.default is not None else ""
+def expected(flag: Flag[Any]) -> tuple[str, str, str]:
+    default = "off" if flag.is_switch else f"`{flag.default}`" if flag.default is not None else ""
     commands = "all" if set(flag.commands) == set(COMMANDS) else ", ".join(f"`{name}`" for name in flag.commands)
-    return default, commands
+    return f"--{flag.name}", default, commands
 
 
 def test_commands() -> None:
@@ -28,17 +30,15 @@ def test_commands() -> None:
 
 def test_flags() -> None:
     """Every flag has a row with its default and its commands, in the order of --help, and there is no other row."""
-    rows = {code(name)[0]: (default, commands) for name, default, commands, _ in COMMAND_LINE.rows("flag")}
-    assert rows.pop("--version") == rows.pop("--help") == ("", "all")
-    assert rows == {f"--{flag.name}": expected(flag) for flag in FLAGS}
-    assert list(rows) == [f"--{flag.name}" for flag in FLAGS]
+    rows = [(code(name)[0], default, commands) for name, default, commands, _ in COMMAND_LINE.rows("flag")]
+    assert rows == [*map(expected, FLAGS), ("--version", "", "all"), ("--help", "", "all")]
 
 
 def test_choices() -> None:
     """Where a flag takes one of a few words, its row tells them all."""
-    texts = {code(name)[0]: text for name, *_, text in COMMAND_LINE.rows("flag")}
-    for flag in FLAGS:
-        assert set(flag.choices) <= set(code(texts[f"--{flag.name}"])), flag.name
+    texts = [text for *_, text in COMMAND_LINE.rows("flag")]
+    for flag, text in zip(FLAGS, texts, strict=False):
+        assert set(flag.choices) <= set(code(text)), flag.name
 
 
 @pytest.mark.parametrize("one", pages(), ids=lambda one: one.path.name)
@@ -51,9 +51,10 @@ def test_no_page_names_a_flag_that_is_not_there(one: Page) -> None:
 
 
 def test_exit_statuses() -> None:
-    """The statuses are 0 to 3, and those of the program are among them."""
+    """The statuses are 0 to 3, and those of a command that a signal interrupts."""
     told = [int(status) for status, _ in COMMAND_LINE.rows("status")]
-    assert told == sorted({cli.DONE, 1, cli.UNUSABLE, cli.NO_ANSWER})
+    interrupted = [INTERRUPTED + number for number in (signal.SIGINT, signal.SIGTERM)]
+    assert told == [*sorted({DONE, 1, UNUSABLE, NO_ANSWER}), *interrupted]
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/troubleshooting.md"])

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from exporter.arguments import parse
 from exporter.config.load import load
-from exporter.flags import parse
+from exporter.flags import LISTEN, SHARD, TOTAL_SHARDS
 from tests.docs.pages import page
 from tests.e2e.charts import CHART, SCENARIOS, complaints, helm, rendered
 from tests.e2e.containers import installed, run
@@ -112,8 +113,8 @@ def test_arguments_are_understood(scenario: str) -> None:
     for index in range(workload["spec"]["replicas"] if sharded else 1):
         arguments = parse([one.replace("$(POD_INDEX)", str(index)) for one in container["args"]], {}, "")
         shard, total = (index, workload["spec"]["replicas"]) if sharded else (0, 1)
-        assert (arguments["shard"], arguments["total-shards"]) == (str(shard), str(total))
-        assert arguments.addresses == [(None, container["ports"][0]["containerPort"])]
+        assert (arguments[SHARD], arguments[TOTAL_SHARDS]) == (shard, total)
+        assert arguments.every(LISTEN) == [(None, container["ports"][0]["containerPort"])]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import stat
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exporter import __version__
+from exporter.flags import COMMANDS, flags_of
 from exporter.simulator import Ending, Fault
 from tests.checks import Exposition, check_promtool, check_secrecy, check_truth
 from tests.process.conftest import Command, write_config
 from tests.process.outside import Process
-from tests.running import DETAILS
+from tests.running import COUNT, DETAILS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from exporter.simulator import Simulation
 
 
@@ -34,15 +39,39 @@ def test_version_and_help(command: Command, tmp_path: Path) -> None:
     assert ended.log == ""
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_lists_what_it_takes(command: Command, name: str) -> None:
+    """`COMMAND --help`, and `--help` before the command, list every flag of it with its default, and no other flag."""
+    for arguments in ([*name.split(), "--help"], ["--help", *name.split()]):
+        ended = command(*arguments)
+        assert (ended.status, ended.log) == (0, "")
+        listed = set(re.findall(r"^  (?:-h, )?--([a-z.-]+)", ended.out, re.MULTILINE))
+        assert listed == {flag.name for flag in flags_of(name)} | {"help", "version"}
+        words = " ".join(ended.out.split())
+        assert [flag.name for flag in flags_of(name) if flag.default and f"(default {flag.default})" not in words] == [
+            flag.name for flag in flags_of(name) if flag.is_switch
+        ]
+
+
+def test_a_flag_stands_anywhere_and_the_last_one_counts(command: Command, config: Path) -> None:
+    """Before the command or after it, with `=` or a space; of a flag that is given twice the last counts."""
+    for arguments in (
+        ["--config.file", config, "check", "--offline"],
+        ["--offline", f"--config.file={config}", "check"],
+        ["check", "--offline=true", "--config.file=/nowhere", f"--config.file={config}"],
+    ):
+        assert command(*arguments).status == 0, arguments
+
+
 def test_every_bad_argument_is_told_at_once(command: Command) -> None:
-    """The status is 2; each problem has a line with the flag, what is wrong and what to do; variables are named too."""
+    """Status 2, and a line for each problem: where, what, and what to do; with what the configuration lacks."""
     bad = ["--web.max-requests=0", "--web.listen-address=nowhere", "--log.level=loud", "--shard=3", "--total-shards=2"]
     ended = command(*bad, ENTRA_EXPORTER_CONFIG_AUTO_RELOAD_INTERVAL="soon")
     assert ended.status == 2
     lines = ended.log.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 5 + 3
     assert all(line.startswith("error: ") for line in lines)
-    for flag in ("--web.max-requests", "--web.listen-address", "--log.level", "--shard"):
+    for flag in ("--web.max-requests", "--web.listen-address", "--log.level", "--shard", "AZURE_TENANT_ID"):
         assert any(line.startswith(f"error: {flag}: ") for line in lines)
     assert any("ENTRA_EXPORTER_CONFIG_AUTO_RELOAD_INTERVAL" in line for line in lines)
 
@@ -50,9 +79,17 @@ def test_every_bad_argument_is_told_at_once(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--config.fil=x"], "--config.fil"),
-        (["server"], "there is no command 'server'"),
-        (["demo", "--config.file=x"], "means nothing to demo"),
+        (["--config.fil=x"], "--config.fil: unknown flag; did you mean --config.file?"),
+        (["--config.fil", "x"], "--config.fil: unknown flag; did you mean --config.file?"),
+        (["chekc", "--format=json"], 'there is no command "chekc"; did you mean check?'),
+        (["frobnicate"], 'there is no command "frobnicate"; use serve, check'),
+        (["demo", "--config.file=x"], "--config.file: has no effect with demo; it belongs to check, once or serve"),
+        (["check", "--formt=json"], "--formt: unknown flag; did you mean --format?"),
+        (["check", "--format=jsn"], '"jsn" is not one of table, json; did you mean json?'),
+        (["once", "contoso"], 'once has no use for "contoso"; see once --help'),
+        (["--config.file"], "--config.file: has no value; write --config.file=FILE"),
+        (["--config.file="], '--config.file: "" is not the name of a file'),
+        (["--shard", "-1"], '--shard: "-1" is not a whole number'),
         (["--config.file=x", "--poll.interval=1h"], "set poll_interval in the file"),
         (["--config.file=/nowhere/config.yml"], "/nowhere/config.yml"),
         ([], "AZURE_TENANT_ID"),
@@ -62,9 +99,8 @@ def test_what_cannot_be_used_is_refused_in_words(command: Command, arguments: li
     """Exit status 2, a sentence, and no traceback."""
     ended = command(*arguments)
     assert ended.status == 2
-    assert words in ended.log
+    assert words in (ended.out if arguments == ["check", "--format=jsn"] else ended.log)
     assert "Traceback" not in ended.log
-    assert ended.out == ""
 
 
 def test_every_problem_of_the_files_is_told_at_once_and_no_secret(command: Command, tmp_path: Path) -> None:
@@ -89,7 +125,7 @@ def test_every_problem_of_the_files_is_told_at_once_and_no_secret(command: Comma
 
 def test_check_offline_validates_the_files(command: Command, config: Path) -> None:
     """A good file is 0 and a sentence; a bad one 2 and each problem, as lines or as JSON."""
-    ended = command("check", "--offline", "--format=table", f"--config.file={config}")
+    ended = command("check", "--offline", f"--config.file={config}")
     assert ended.status == 0
     assert "The configuration is valid: 2 tenants." in ended.out
     config.write_text(config.read_text().replace("tenants:", "tenant:"))
@@ -152,7 +188,7 @@ def test_check_asks_every_tenant_once(command: Command, simulation: Simulation, 
     assert (ended.status, found["ok"], found["unanswered"]) == (0, True, [])
     assert {finding["tenant"] for finding in found["findings"]} == {"contoso", "fabrikam"}
     config = write_config(tmp_path, simulation, "contoso", "woodgrove", unknown=1)
-    ended = command("check", "--format=table", f"--config.file={config}")
+    ended = command("check", f"--config.file={config}")
     assert ended.status == 3
     assert "woodgrove" in ended.out
     assert "licence" in ended.out
@@ -219,7 +255,7 @@ def test_once_shows_its_progress_on_a_terminal(command: Command, config: Path, t
         seen = read_terminal(ours)
         assert process.wait() == 0
     assert "1 of 2 reports" in seen
-    assert "2 of 2 reports, 0 failed" in seen
+    assert "2 of 2 reports polled, 0 failed" in seen
     ended = command("once", f"--config.file={config}")
     assert ended.status == 0
     assert "of 2 reports" not in ended.log
@@ -247,30 +283,51 @@ def test_once_replaces_no_device(command: Command, config: Path, simulation: Sim
     assert device.is_fifo()
 
 
+@pytest.mark.parametrize("name", ["once", "check"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_once_can_be_stopped(config: Path, simulation: Simulation, tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C, or SIGTERM, while Graph is silent: it ends at once, writes nothing and calls nothing a bug."""
-    simulation.faults.add(Fault(endpoint=DETAILS, ending=Ending.HANG, times=None))
-    asked = len(simulation.requests)
-    with Process(tmp_path, "once", f"--config.file={config}", f"--textfile={tmp_path}/entra.prom") as process:
-        while not any(seen.endpoint == DETAILS for seen in list(simulation.requests)[asked:]):
-            assert process.process.poll() is None
-        assert process.end(number) == 0
-        assert "bug" not in process.log
-        assert "Traceback" not in process.log
+def test_interrupted_is_not_done(
+    config: Path, simulation: Simulation, tmp_path: Path, number: signal.Signals, name: str
+) -> None:
+    """Ctrl-C, or SIGTERM, while Graph is silent: it ends at once, says how far it came, and writes nothing."""
+    with_file = [f"--textfile={tmp_path}/entra.prom"] if name == "once" else []
+    with hanging(simulation, tmp_path, name, f"--config.file={config}", *with_file) as process:
+        assert process.end(number) == 128 + number
+        doing = "reports polled" if name == "once" else "tenants asked"
+        sentence = rf"interrupted by {number.name}: [01] of 2 {doing}; nothing was written\n"
+        assert re.fullmatch(sentence, process.log)
+        assert process.out == ""
         assert not (tmp_path / "entra.prom").exists()
+
+
+@contextmanager
+def hanging(simulation: Simulation, folder: Path, *arguments: object) -> Iterator[Process]:
+    """Give a process that waits for the first of two tenants, when the second one has answered."""
+    first, *_ = simulation.tenants.values()
+    simulation.faults.add(Fault(endpoint=DETAILS, tenant_id=first.tenant_id, ending=Ending.HANG, times=None))
+    asked = len(simulation.requests)
+    with Process(folder, *arguments) as process:
+        while {seen.endpoint for seen in list(simulation.requests)[asked:]} < {DETAILS, COUNT}:
+            assert process.process.poll() is None
+        yield process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_is_interrupted_while_it_starts(config: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """A signal that comes while the program is still being imported is not forgotten: it is not done."""
+    with Process(tmp_path, "once", f"--config.file={config}") as process:
+        while not process.catches(signal.SIGTERM):
+            pass
+        assert process.end(number) == 128 + number
+        assert process.log == f"interrupted by {number.name}: nothing was asked; nothing was written\n"
 
 
 def test_a_script_can_stop_what_it_runs_in_the_background(config: Path, simulation: Simulation, tmp_path: Path) -> None:
     """A shell lets `command &` begin with SIGINT ignored: SIGTERM ends it all the same."""
-    simulation.faults.add(Fault(endpoint=DETAILS, ending=Ending.HANG, times=None))
-    asked = len(simulation.requests)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        background = Process(tmp_path, "once", f"--config.file={config}")
+        background = hanging(simulation, tmp_path, "once", f"--config.file={config}")
+        process = background.__enter__()
     finally:
         signal.signal(signal.SIGINT, before)
-    with background as process:
-        while not any(seen.endpoint == DETAILS for seen in list(simulation.requests)[asked:]):
-            assert process.process.poll() is None
-        assert process.end(signal.SIGTERM) == 0
+    assert process.end(signal.SIGTERM) == 128 + signal.SIGTERM
+    background.__exit__(None, None, None)

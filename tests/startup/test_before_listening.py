@@ -18,7 +18,7 @@ SLOW = ("azure", "msal", "jinja2", "cryptography", "exporter.simulator")
 #: Stands in for the words "I listen on …": says what is imported at this moment, and ends.
 SCRIPT = """
 import json, os, sys
-import exporter.cli
+import exporter.cli, exporter.commands.serve
 
 def announcer(arguments):
     def announce(address):
@@ -26,7 +26,7 @@ def announcer(arguments):
         os._exit(0)
     return announce
 
-exporter.cli._announcer = announcer
+exporter.commands.serve.announcer = announcer
 sys.exit(exporter.cli.run(sys.argv[1:]))
 """
 TENANT = {
