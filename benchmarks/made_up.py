@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.config.settings import SPLITS
+from exporter.facts import SPLITS
 from exporter.metrics.exposition import render
 from exporter.metrics.family import Sample, sample
 from exporter.polling.health import TENANT_INFO, Health
@@ -27,7 +27,7 @@ KINDS, USERS, NOW = 16, 600, 1_795_000_000.0
 
 
 @cache
-def report(seed: int, splits: tuple[str, ...] = SPLITS) -> Report:
+def report(seed: int, splits: tuple[str, ...] = tuple(SPLITS)) -> Report:
     """Count a made-up tenant's users."""
     rows = GeneratedPopulation(seed=seed, users=USERS, maturity=seed % 10 / 10).rows(0)
     reading = Reading(splits)
@@ -40,7 +40,9 @@ def name_of(number: int) -> str:
     return f"tenant-{number:04d}"
 
 
-def samples(number: int, seed: int, splits: tuple[str, ...] = SPLITS) -> Iterator[tuple[dict[str, str], list[Sample]]]:
+def samples(
+    number: int, seed: int, splits: tuple[str, ...] = tuple(SPLITS)
+) -> Iterator[tuple[dict[str, str], list[Sample]]]:
     """Give all that is shown of a tenant, with the labels that go in front."""
     tenant, counted = name_of(number), report(seed % KINDS, splits)
     health = Health(3600.0)
@@ -53,7 +55,7 @@ def samples(number: int, seed: int, splits: tuple[str, ...] = SPLITS) -> Iterato
     yield {"tenant": tenant}, [info]
 
 
-def show(store: SnapshotStore, number: int, seed: int, splits: tuple[str, ...] = SPLITS) -> None:
+def show(store: SnapshotStore, number: int, seed: int, splits: tuple[str, ...] = tuple(SPLITS)) -> None:
     """Replace what the store shows of a tenant."""
     report_lines, health_lines, info_lines = (_lines(one, labels) for labels, one in samples(number, seed, splits))
     store.replace((name_of(number), "auto"), Snapshot({**report_lines, **health_lines}))

@@ -18,7 +18,7 @@ from benchmarks.made_up import show
 from benchmarks.processes import obey, say
 from exporter.assembly import Options
 from exporter.commands.serve import Exporter, stay_quick
-from exporter.config.settings import SPLITS
+from exporter.facts import SPLITS
 
 TICK_SECONDS = 0.005
 
@@ -43,7 +43,7 @@ async def run(shown: int, where: dict[str, str]) -> None:
     async def act(what: str, *numbers: float) -> float:
         nonlocal lag, settings
         if what == "poll":
-            tenants = configured(where, int(numbers[0]), interval=numbers[1], splits=SPLITS).tenants
+            tenants = configured(where, int(numbers[0]), interval=numbers[1], splits=tuple(SPLITS)).tenants
             named = tuple(replace(one, name=f"polled-{one.name}") for one in tenants)
             settings = replace(configured(where, 0), tenants=named)
             assert await exporter.reload() is None

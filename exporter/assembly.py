@@ -9,12 +9,20 @@ from collections import defaultdict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-from exporter import __version__
-from exporter.config.settings import AUTO, AzureCli, CloudAddresses, ManagedIdentity
+from exporter import __version__, facts
+from exporter.config.settings import (
+    AUTO,
+    AzureCli,
+    Certificate,
+    ClientSecret,
+    CloudAddresses,
+    ManagedIdentity,
+    WorkloadIdentity,
+)
+from exporter.facts import Cloud, SourceName
 from exporter.graph.client import GraphClient, GraphConnection
-from exporter.graph.clouds import CLOUDS, Cloud
 from exporter.graph.limits import Limiters, RequestLimits
 from exporter.graph.session import make_ssl_context, open_session, proxy_for
 from exporter.identity.request import asker
@@ -42,8 +50,23 @@ if TYPE_CHECKING:
 POLLS_AT_ONCE = 500
 MICROSOFTS_LIMITS = RequestLimits()
 NO_WEB_CONFIG = WebConfig()
-DETAILS, COUNT, BY_FEATURE = UserRegistrationDetails(), CredentialUserRegistrationCount(), UsersRegistered()
-SOURCES: dict[str, Source] = {source.name: source for source in (DETAILS, COUNT, BY_FEATURE)}
+
+
+def _source(name: SourceName) -> Source:
+    """Make the source of this name."""
+    match name:
+        case "userRegistrationDetails":
+            return UserRegistrationDetails()
+        case "credentialUserRegistrationCount":
+            return CredentialUserRegistrationCount()
+        case "usersRegisteredByFeature":
+            return UsersRegistered()
+        case _:
+            assert_never(name)
+
+
+SOURCES: dict[str, Source] = {name: _source(name) for name in facts.SOURCES}
+DETAILS, COUNT = SOURCES["userRegistrationDetails"], SOURCES["credentialUserRegistrationCount"]
 ENDPOINTS = tuple(resource.name for source in SOURCES.values() for resource in source.resources)
 FAMILIES = (*REPORT_FAMILIES, *HEALTH_FAMILIES)
 
@@ -168,12 +191,19 @@ def cloud_of(tenant: Tenant) -> Cloud:
     """Return where Graph and Entra of a tenant live."""
     if isinstance(tenant.cloud, CloudAddresses):
         return Cloud("custom", tenant.cloud.graph, tenant.cloud.authority)
-    return CLOUDS[tenant.cloud]
+    return facts.CLOUDS[tenant.cloud]
 
 
 def application_of(tenant: Tenant) -> str:
     """Return whom Graph counts the tenant's requests against."""
-    credential = tenant.credential
-    if isinstance(credential, AzureCli | ManagedIdentity):
-        return getattr(credential, "client_id", None) or type(credential).__name__
-    return credential.client_id
+    match tenant.credential:
+        case (
+            ClientSecret(client_id=client_id) | Certificate(client_id=client_id) | WorkloadIdentity(client_id=client_id)
+        ):
+            return client_id
+        case ManagedIdentity(client_id=client_id):
+            return client_id or ManagedIdentity.__name__
+        case AzureCli():
+            return AzureCli.__name__
+        case _:
+            assert_never(tenant.credential)

@@ -21,9 +21,10 @@ import aiohttp
 
 from exporter.assembly import Options
 from exporter.commands.serve import Exporter
-from exporter.config.settings import AUTO, SPLITS, ClientSecret, CloudAddresses, Network, Settings, Tenant
+from exporter.config.settings import AUTO, ClientSecret, CloudAddresses, Network, Settings, Tenant
 from exporter.document.files import UnusableConfigError
 from exporter.document.secret import Secret
+from exporter.facts import SPLITS
 from exporter.logs import logging_to
 from exporter.simulator import GeneratedPopulation, SimulatedApp, SimulatedTenant, Simulation
 from tests.checks import Exposition, check_conduct, check_promtool, check_secrecy, check_truth, gunzip
@@ -69,7 +70,7 @@ def configured(simulation: Simulation, tenant: SimulatedTenant, **more: Any) -> 
         "poll_interval": interval,
         "poll_timeout": interval * 0.75,
         "max_staleness": interval * 3,
-        "splits": SPLITS,
+        "splits": tuple(SPLITS),
         "credential": ClientSecret(CLIENT_ID, Secret(SECRET)),
     }
     return Tenant(**{**usual, **more})

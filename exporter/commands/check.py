@@ -1,7 +1,4 @@
-"""`check`: what every tenant answers, and for each finding a sentence that says what to do.
-
-Sources: Microsoft Graph documentation, "Microsoft Graph permissions reference", for the permissions' ids.
-"""
+"""`check`: what every tenant answers, and for each finding a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -29,19 +26,12 @@ if TYPE_CHECKING:
     from exporter.arguments import Arguments
     from exporter.config.settings import Settings, Tenant
     from exporter.errors import Problem
-    from exporter.graph.protocol import Resource
+    from exporter.facts import Resource
     from exporter.progress import Progress
     from exporter.reports.report import Source
 
 AT_ONCE = 50
 SECONDS = 120.0
-#: (permission, delegated) → its id, as an administrator gives it to a script.
-PERMISSION_IDS = {
-    ("AuditLog.Read.All", False): "b0afded3-3588-46d8-8b3d-9842eff778da",
-    ("AuditLog.Read.All", True): "e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20",
-    ("Reports.Read.All", False): "230c1aed-a721-4c5d-9cb4-a90514e508ef",
-    ("Reports.Read.All", True): "02e97553-ed7b-43d0-ab3c-f8bace0d040c",
-}
 #: Scopes that every person's token has, and that read nothing of ours.
 HARMLESS = frozenset({"openid", "profile", "email", "offline_access"})
 
@@ -177,7 +167,7 @@ def _token_finding(tenant: Tenant, claims: Claims | None) -> Finding:
 
 def _superfluous(tenant: Tenant, claims: Claims | None) -> list[Finding]:
     """Name what the token holds beyond what the tenant's sources need: the exporter should hold one permission."""
-    needed = {resource.permission for source in _sources(tenant) for resource in source.resources}
+    needed = {resource.permission.name for source in _sources(tenant) for resource in source.resources}
     extra = sorted((claims.permissions if claims else set()) - needed - HARMLESS)
     if not extra:
         return []
@@ -188,15 +178,13 @@ def _advice(source: Source, error: PollError, claims: Claims | None) -> str:
     resource = source.resources[0]
     if error.reason is not Reason.FORBIDDEN:
         return error.sentence
-    known = PERMISSION_IDS[resource.permission, resource.delegated]
-    if claims is not None and resource.permission in claims.permissions:
+    if claims is not None and resource.permission.name in claims.permissions:
         return f"{_held(resource)}; Graph refuses all the same: {error.code or 'without a reason'}"
-    return f"{resource.needs} (id {known}) is missing; grant it and give admin consent"
+    return f"{resource.needs} (id {resource.permission_id}) is missing; grant it and give admin consent"
 
 
 def _held(resource: Resource) -> str:
+    name = resource.permission.name
     if resource.delegated:
-        return (
-            f"{resource.permission} is held, but this report wants a person with the role Reports Reader who signs in"
-        )
-    return f"{resource.permission} is held"
+        return f"{name} is held, but this report wants a person with the role Reports Reader who signs in"
+    return f"{name} is held"

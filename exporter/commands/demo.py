@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from exporter.clock import Clock
 from exporter.commands.options import announcer, options_of, refuse_bad_arguments, say, with_web_config
 from exporter.commands.serve import serve
-from exporter.config.settings import AUTO, SPLITS, ClientSecret, CloudAddresses, Network, Settings, Tenant
+from exporter.config.settings import AUTO, ClientSecret, CloudAddresses, Network, Settings, Tenant
 from exporter.document.secret import Secret
 from exporter.exit_status import DONE
+from exporter.facts import SPLITS
 from exporter.graph.limits import RequestLimits
 from exporter.simulator.demo import CLIENT_ID, SECRET, demo_tenants
 from exporter.simulator.limits import Limits
@@ -67,7 +68,7 @@ def _tenant(tenant: SimulatedTenant, simulation: Simulation) -> Tenant:
         poll_interval=interval,
         poll_timeout=interval * 0.75,
         max_staleness=interval * 6,
-        splits=SPLITS,
+        splits=tuple(SPLITS),
         credential=ClientSecret(CLIENT_ID, Secret(SECRET)),
     )
 

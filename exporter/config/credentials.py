@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec import UNSET
 
@@ -77,6 +77,8 @@ def credential(section: Section[schema.CredentialPart], context: LoadContext) ->
             made = ManagedIdentity(None if part.client_id is UNSET else part.client_id)
         case schema.AzureCliPart():
             made = AzureCli()
+        case _:
+            assert_never(section.part)
     return None if section.is_invalid("") else made
 
 

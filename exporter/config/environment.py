@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from exporter.config import rules, schema
 from exporter.config.credentials import LoadContext
 from exporter.config.load import CLOCK, finish
-from exporter.config.settings import AUTO, CLOUDS, SOURCES, Network
+from exporter.config.settings import AUTO, Network
 from exporter.config.tenants import TenantReader
 from exporter.document.files import checked_secret
 from exporter.document.rules import Complaint, Rule, UnusableError, not_among
 from exporter.document.section import Document, Section
+from exporter.facts import CLOUDS, SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +95,7 @@ def _sources(document: Document, text: str) -> Any:
 
 def _cloud(document: Document, text: str) -> Any:
     if text not in CLOUDS:
-        complaint = not_among(text, CLOUDS, "cloud")
+        complaint = not_among(text, list(CLOUDS), "cloud")
         document.add_problem("cloud", complaint.what, complaint.hint)
     return text
 

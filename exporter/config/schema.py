@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from exporter.config import rules
 from exporter.document.rules import FILE, Rule
 from exporter.document.shape import Part
+from exporter.facts import SPLITS, CloudName, SourceName, Split
 
 
 def _text(rule: Rule, description: str, **more: Any) -> Meta:
@@ -78,15 +79,15 @@ class AzureCliPart(Part, frozen=True, kw_only=True, tag_field="kind", tag="azure
 CredentialPart: TypeAlias = (
     ClientSecretPart | CertificatePart | WorkloadIdentityPart | ManagedIdentityPart | AzureCliPart
 )
-CloudPart: TypeAlias = Literal["global", "us_gov_l4", "us_gov_l5", "china"] | CloudAddressesPart
+CloudPart: TypeAlias = CloudName | CloudAddressesPart
 SourcesPart: TypeAlias = (
     Literal["auto"]
     | Annotated[
-        list[Literal["userRegistrationDetails", "credentialUserRegistrationCount", "usersRegisteredByFeature"]],
+        list[SourceName],
         Meta(min_length=1, extra_json_schema={"uniqueItems": True}),
     ]
 )
-SplitsPart: TypeAlias = list[Literal["user_type", "is_admin"]]
+SplitsPart: TypeAlias = list[Split]
 
 
 class DefaultsPart(Part, frozen=True, kw_only=True):
@@ -111,7 +112,7 @@ class DefaultsPart(Part, frozen=True, kw_only=True):
     splits: (
         Annotated[
             SplitsPart,
-            _said("Labels that split the counts: fewer splits, fewer series", default=["user_type", "is_admin"]),
+            _said("Labels that split the counts: fewer splits, fewer series", default=list(SPLITS)),
         ]
         | UnsetType
     ) = UNSET

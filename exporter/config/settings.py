@@ -9,11 +9,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.document.secret import Secret
+    from exporter.facts import CloudName
 
 AUTO = "auto"
-SOURCES = ("userRegistrationDetails", "credentialUserRegistrationCount", "usersRegisteredByFeature")
-CLOUDS = ("global", "us_gov_l4", "us_gov_l5", "china")
-SPLITS = ("user_type", "is_admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +74,13 @@ Credential: TypeAlias = ClientSecret | Certificate | WorkloadIdentity | ManagedI
 class Tenant:
     """One tenant, everything decided. Times are seconds; `tenant_id` is a GUID in lower case.
 
-    `cloud` is one of `CLOUDS` or the addresses of another; `sources` is `("auto",)` or names out of `SOURCES`;
-    `splits` are names out of `SPLITS`, in that order.
+    `cloud` is one that has a name, or the addresses of another; `sources` is `("auto",)` or names of sources; `splits`
+    are in the order of `exporter.facts.SPLITS`.
     """
 
     name: str
     tenant_id: str
-    cloud: str | CloudAddresses
+    cloud: CloudName | CloudAddresses
     sources: tuple[str, ...]
     poll_interval: float
     poll_timeout: float

@@ -10,14 +10,16 @@ from msgspec import UNSET
 from exporter.config import schema
 from exporter.config.credentials import LoadContext, credential
 from exporter.config.durations import format_duration, parse_duration
-from exporter.config.settings import AUTO, SOURCES, SPLITS, CloudAddresses, Credential, Tenant
+from exporter.config.settings import AUTO, CloudAddresses, Credential, Tenant
 from exporter.document.rules import Complaint
 from exporter.errors import Problem
+from exporter.facts import SOURCES, SPLITS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from exporter.document.section import Section
+    from exporter.facts import CloudName
 
 TenantSection: TypeAlias = "Section[schema.TenantPart]"
 DefaultsSection: TypeAlias = "Section[schema.DefaultsPart]"
@@ -71,7 +73,7 @@ class TenantReader:
             poll_interval=times[0],
             poll_timeout=times[1],
             max_staleness=times[2],
-            splits=SPLITS if splits is None else splits,
+            splits=tuple(SPLITS) if splits is None else splits,
             credential=found,
         )
 
@@ -82,7 +84,7 @@ class TenantReader:
                 return giver
         return None
 
-    def _cloud(self, section: TenantSection) -> str | CloudAddresses | None:
+    def _cloud(self, section: TenantSection) -> CloudName | CloudAddresses | None:
         giver = self._giver(section, "cloud")
         if giver is None:
             return "global"
@@ -93,7 +95,7 @@ class TenantReader:
             return CloudAddresses(graph=cloud.graph.lower().rstrip("/"), authority=cloud.authority.lower().rstrip("/"))
         return cloud
 
-    def _words(self, section: TenantSection, key: str, known: Sequence[str]) -> tuple[str, ...] | None:
+    def _words(self, section: TenantSection, key: str, known: Iterable[str]) -> tuple[str, ...] | None:
         """Return a list of words in the order of `known`, None where nothing usable is given."""
         giver = self._giver(section, key)
         words = getattr(giver.part, key) if giver and not giver.is_invalid(key) else None

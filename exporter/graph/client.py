@@ -16,7 +16,7 @@ from yarl import URL
 
 from exporter.errors import PollError, Reason
 from exporter.event_loop import yield_to_loop
-from exporter.graph.protocol import Answer, Page, Resource, check_next_link, decipher, read_request_id
+from exporter.graph.protocol import Answer, Page, check_next_link, decipher, read_request_id
 from exporter.graph.retry import next_delay
 from exporter.graph.session import proxy_for
 from exporter.logs import fields
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from exporter.clock import Clock
-    from exporter.graph.clouds import Cloud
+    from exporter.facts import Cloud, Resource
     from exporter.graph.limits import Limiters
 
 log = logging.getLogger(__name__)

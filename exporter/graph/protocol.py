@@ -20,6 +20,8 @@ from exporter.graph.retry import retry_after_seconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from exporter.facts import Resource
+
 T = TypeVar("T")
 UNLICENSED_CODE = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
 CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,99}")
@@ -47,24 +49,6 @@ _UNLICENSED = (
 )
 _SERVER_ERROR = (Reason.GRAPH_ERROR, "Graph failed with status {status} for {resource.name}")
 _UNDOCUMENTED = (Reason.MALFORMED, "Graph answered {status} for {resource.name}, which is not documented")
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A resource of Graph: its `name` (the `endpoint` label), its path below the origin, the permission it needs.
-
-    Most take an application permission; a `delegated` one only works for a person who signed in.
-    """
-
-    name: str
-    path: str
-    permission: str
-    delegated: bool = False
-
-    @property
-    def needs(self) -> str:
-        """The permission, with its kind."""
-        return f"{'delegated' if self.delegated else 'application'} permission {self.permission}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +142,10 @@ def check_next_link(link: str, origin: str, resource: Resource) -> str:
     """Return `link` if it stays at `origin` and at the path of `resource`; anything else would carry the token away."""
     try:
         parts = urlsplit(link)
-        same = _origin(parts) == _origin(urlsplit(origin))
+        stays = _origin(parts) == _origin(urlsplit(origin)) and "@" not in parts.netloc and parts.path == resource.path
     except ValueError:
-        same = False
-    clean = link.isascii() and link.isprintable() and " " not in link
-    if not (same and clean) or "@" in parts.netloc or parts.path != resource.path:
+        stays = False
+    if not (stays and link.isascii() and link.isprintable() and " " not in link):
         raise PollError(Reason.INCOMPLETE, f"a nextLink of {resource.name} leads away from Graph; it was not followed")
     return link
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 from azure.core.exceptions import AzureError
@@ -132,6 +132,8 @@ class TokenRequest:
                 return ManagedIdentityCredential(client_id=client_id, **network)
             case settings.AzureCli():
                 return AzureCliCredential(tenant_id=self.tenant_id, process_timeout=CLI_SECONDS)
+            case _:
+                assert_never(self.credential)
 
     def _certificate(self, certificate: settings.Certificate, entra: dict[str, Any]) -> CertificateCredential:
         if certificate.expires_at <= time.time():

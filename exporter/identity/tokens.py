@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from exporter.errors import PollError, Reason
 from exporter.identity.claims import Claims, read_claims
@@ -23,13 +23,6 @@ LONGEST_LIFETIME_SECONDS = 86_400.0
 RENEW_AHEAD_SECONDS = 300.0
 RENEW_PAUSE_SECONDS = 30.0
 TOKEN_CHARACTERS = 65_536
-
-#: How a failed request for a token is counted in `entra_exporter_token_requests_total`.
-_OUTCOMES = {
-    Reason.UNAUTHORIZED: "refused",
-    Reason.CREDENTIAL: "unusable",
-    Reason.MALFORMED: "unusable",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +107,7 @@ class TokenSource:
         try:
             issued = await self._request()
         except PollError as error:
-            self._count(_OUTCOMES.get(error.reason, "unavailable"))
+            self._count(outcome(error.reason))
             self._failure = error
             self._asked += 1
             self._log("no token was issued", reason=error.reason, code=error.code, retry_after=error.retry_after)
@@ -137,6 +130,26 @@ class TokenSource:
         except TimeoutError:
             raise PollError(Reason.TIMEOUT, f"Entra did not answer within {REQUEST_SECONDS:.0f} s") from None
         return check_token(issued, self._tenant_id)
+
+
+def outcome(reason: Reason) -> str:
+    """Say how a request for a token that failed is counted in `entra_exporter_token_requests_total`."""
+    match reason:
+        case Reason.UNAUTHORIZED | Reason.FORBIDDEN | Reason.UNLICENSED:
+            return "refused"
+        case Reason.CREDENTIAL | Reason.MALFORMED | Reason.INCOMPLETE | Reason.INTERNAL:
+            return "unusable"
+        case (
+            Reason.IDENTITY_UNAVAILABLE
+            | Reason.UNREACHABLE
+            | Reason.TIMEOUT
+            | Reason.THROTTLED
+            | Reason.RETIRED
+            | Reason.GRAPH_ERROR
+        ):
+            return "unavailable"
+        case _:
+            assert_never(reason)
 
 
 def check_token(issued: IssuedToken, tenant_id: str) -> IssuedToken:

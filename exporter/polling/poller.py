@@ -106,16 +106,16 @@ class Poller:
 
     async def _poll(self) -> PollError | None:
         health, began = self._health, self._clock.monotonic()
-        error: PollError | None = None
+        collected, error = None, None
         try:
-            report, lines = await self._collect()
+            collected = await self._collect()
         except PollError as problem:
             error = problem
         health.count(self._choice.asked, error)
         health.last_attempt, health.duration = self._clock.time(), self._clock.monotonic() - began
-        if error is None:
-            self._show(report, lines)
-        else:
+        if collected is not None:
+            self._show(*collected)
+        if error is not None:
             self._fail(error)
         return error
 

@@ -12,17 +12,15 @@ from typing import Any
 import msgspec
 
 from exporter.errors import PollError, Reason
-from exporter.graph.protocol import Collection, Resource
+from exporter.facts import SOURCES, SourceName
+from exporter.graph.protocol import Collection
 from exporter.metrics.family import sample
 from exporter.reports.entries import is_count, read_entries
 from exporter.reports.methods import Words
 from exporter.reports.report import REGISTERED_USERS, USERS, Graph, Report
 
-RESOURCE = Resource(
-    name="credentialUserRegistrationCount",
-    path="/beta/reports/getCredentialUserRegistrationCount",
-    permission="Reports.Read.All",
-)
+NAME: SourceName = "credentialUserRegistrationCount"
+(RESOURCE,) = SOURCES[NAME]
 STATUSES = ("registered", "enabled", "capable", "mfaRegistered")
 STATUS_SPELLINGS = ("registrationStatus", "userRegistrationStatus")
 COUNT_SPELLINGS = ("registrationCount", "userRegistrationCount", "userRegistationCount")
@@ -41,8 +39,8 @@ _decoder = msgspec.json.Decoder(Collection[Counts])
 class CredentialUserRegistrationCount:
     """Users and registered users, its statuses as they come, without splits."""
 
-    name = RESOURCE.name
-    resources = (RESOURCE,)
+    name = NAME
+    resources = SOURCES[NAME]
 
     async def probe(self, graph: Graph) -> None:
         """Ask as a poll does: it is one request."""

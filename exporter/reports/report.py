@@ -6,16 +6,17 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from exporter.facts import SPLITS
 from exporter.metrics.family import Family, Kind, Sample, sample
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from exporter.graph.protocol import Page, Resource
+    from exporter.facts import Resource, SourceName
+    from exporter.graph.protocol import Page
 
 T = TypeVar("T")
-SPLITS = {"user_type": ("member", "guest"), "is_admin": ("true", "false")}
 IDENTITY = ("tenant", "source", "population")
 LABELS = (*IDENTITY, *SPLITS)
 
@@ -94,7 +95,7 @@ class Source(Protocol):
     """A report of Graph: `name` is the `source` label, `resources` are what it asks for."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> SourceName: ...
 
     @property
     def resources(self) -> tuple[Resource, ...]: ...

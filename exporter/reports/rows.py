@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 from msgspec.structs import force_setattr
 
+from exporter.facts import USER_TYPES
 from exporter.graph.protocol import Collection, Page
 from exporter.reports.methods import DEFAULT_METHODS, METHODS
-from exporter.reports.report import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -60,7 +60,7 @@ _literal: Any = Literal  # made of tables, so no type for a checker
 KnownRow = msgspec.defstruct(
     "KnownRow",
     [
-        ("user_type", _literal[*SPLITS["user_type"], None], None),
+        ("user_type", _literal[*USER_TYPES, None], None),
         ("methods_registered", tuple[_literal[METHODS], ...] | None, None),
         ("user_preferred_method_for_secondary_authentication", _literal[*DEFAULT_METHODS, "", None], None),
     ],

@@ -6,13 +6,13 @@ import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
+from exporter.facts import SPLITS
 from exporter.metrics.family import Family, Sample, sample
 from exporter.reports.methods import DEFAULT_METHODS, METHODS, STRENGTHS, UNKNOWN, Words, strength
 from exporter.reports.report import (
     DEFAULT_METHOD_USERS,
     METHOD_USERS,
     REGISTERED_USERS,
-    SPLITS,
     STRENGTH_USERS,
     USERS,
 )

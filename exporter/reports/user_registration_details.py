@@ -11,22 +11,23 @@ from contextlib import aclosing
 from datetime import MAXYEAR, datetime
 from functools import lru_cache
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from exporter.errors import PollError, Reason
 from exporter.event_loop import yield_to_loop
-from exporter.graph.protocol import Page, Resource
+from exporter.facts import SOURCES, SourceName
 from exporter.reports.met import Met
 from exporter.reports.report import Graph, Report
 from exporter.reports.rows import FIELDS, Row, decode_page, forget_users, kind
 from exporter.reports.tally import STATUSES, Tally
 
-RESOURCE = Resource(
-    name="userRegistrationDetails",
-    path="/v1.0/reports/authenticationMethods/userRegistrationDetails",
-    permission="AuditLog.Read.All",
-)
+if TYPE_CHECKING:
+    from exporter.graph.protocol import Page
+
+NAME: SourceName = "userRegistrationDetails"
+(RESOURCE,) = SOURCES[NAME]
 #: Distinct kinds of users that are counted before they are tallied: bounds the memory of a strange report.
 KINDS = 8192
 #: So many are tallied at once, which takes a quarter of a millisecond.
@@ -174,8 +175,8 @@ _REFUSALS = frozenset({Reason.FORBIDDEN, Reason.UNLICENSED, Reason.RETIRED, Reas
 class UserRegistrationDetails:
     """Every family, split by user type and admin."""
 
-    name = RESOURCE.name
-    resources = (RESOURCE,)
+    name = NAME
+    resources = SOURCES[NAME]
 
     async def probe(self, graph: Graph) -> None:
         """Ask for one row or, where Graph refuses that, as a poll would then."""

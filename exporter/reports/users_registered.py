@@ -8,22 +8,23 @@ roles `admin` (every administrator role) and `user` (everybody else). There is n
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from exporter.errors import PollError, Reason
-from exporter.graph.protocol import Resource
+from exporter.facts import SOURCES, SPLITS, Resource, SourceName
 from exporter.metrics.family import sample
 from exporter.reports.entries import is_count, read_entries
 from exporter.reports.methods import METHODS, Words
-from exporter.reports.report import METHOD_USERS, REGISTERED_USERS, SPLITS, USERS, Graph, Report
+from exporter.reports.report import METHOD_USERS, REGISTERED_USERS, USERS, Graph, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = "/v1.0/reports/authenticationMethods"
-PERMISSION = "AuditLog.Read.All"
+NAME: SourceName = "usersRegisteredByFeature"
+BY_FEATURE, BY_METHOD = SOURCES[NAME]
 #: Graph's word for the feature → the status.
 STATUS_OF_FEATURE = {
     "ssprRegistered": "registered",
@@ -38,11 +39,6 @@ INCLUDED = {
     ("is_admin", "true"): "admin",
     ("is_admin", "false"): "user",
 }
-
-
-def _resource(function: str, user_types: str, roles: str) -> Resource:
-    path = f"{ROOT}/{function}(includedUserTypes='{user_types}',includedUserRoles='{roles}')"
-    return Resource(function, path, PERMISSION, delegated=True)
 
 
 class Summary(msgspec.Struct, rename="camel"):
@@ -66,15 +62,12 @@ _decoder = msgspec.json.Decoder(Summary)
 class UsersRegistered:
     """Users, registered users and methods, split by user type and admin."""
 
-    name = "usersRegisteredByFeature"
-    resources = (
-        _resource("usersRegisteredByFeature", "all", "all"),
-        _resource("usersRegisteredByMethod", "all", "all"),
-    )
+    name = NAME
+    resources = SOURCES[NAME]
 
     async def probe(self, graph: Graph) -> None:
         """Ask one function for everybody."""
-        await _ask(graph, self.name, {})
+        await _ask(graph, BY_FEATURE, {})
 
     async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
         """Ask both functions for each cell, one after the other."""
@@ -95,8 +88,8 @@ class UsersRegistered:
 async def _cell(
     graph: Graph, labels: dict[str, str], feature_word: Callable[[str], str], method_word: Callable[[str], str]
 ) -> Report:
-    users, by_feature = await _ask(graph, "usersRegisteredByFeature", labels)
-    _, by_method = await _ask(graph, "usersRegisteredByMethod", labels)
+    users, by_feature = await _ask(graph, BY_FEATURE, labels)
+    _, by_method = await _ask(graph, BY_METHOD, labels)
     features = read_entries(
         by_feature, ["feature"], ["userCount"], lambda feature: feature_word(STATUS_OF_FEATURE.get(feature, feature))
     )
@@ -119,10 +112,11 @@ async def _cell(
     )
 
 
-async def _ask(graph: Graph, function: str, labels: dict[str, str]) -> tuple[int, list[Any]]:
+async def _ask(graph: Graph, function: Resource, labels: dict[str, str]) -> tuple[int, list[Any]]:
     user_types = INCLUDED.get(("user_type", labels.get("user_type", "")), "all")
     roles = INCLUDED.get(("is_admin", labels.get("is_admin", "")), "all")
-    summary = await graph.get(_resource(function, user_types, roles), "", _decoder.decode)
+    path = f"{function.path}(includedUserTypes='{user_types}',includedUserRoles='{roles}')"
+    summary = await graph.get(replace(function, path=path), "", _decoder.decode)
     if not is_count(summary.total_user_count) or summary.counts is None:
-        raise PollError(Reason.MALFORMED, f"Graph's {function} has no totalUserCount or no list of counts")
+        raise PollError(Reason.MALFORMED, f"Graph's {function.name} has no totalUserCount or no list of counts")
     return summary.total_user_count, summary.counts

@@ -170,10 +170,10 @@ BAD_KEYS = {
     "cloud: globl": ('4 tenants[0].cloud: unknown value "globl"', 'did you mean "global"?'),
     "cloud: mars": (
         '4 tenants[0].cloud: unknown value "mars"',
-        "it can be china, global, us_gov_l4, us_gov_l5 or a mapping",
+        "it can be bleu, china, delos, global, us_gov_l4, us_gov_l5 or a mapping",
     ),
     "cloud: [global]": (
-        "4 tenants[0].cloud: a list instead of china, global, us_gov_l4, us_gov_l5 or a mapping",
+        "4 tenants[0].cloud: a list instead of bleu, china, delos, global, us_gov_l4, us_gov_l5 or a mapping",
         "",
     ),
     "cloud: {graph: https://a.example}": ('4 tenants[0].cloud: the key "authority" is missing', ADDRESS),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from exporter.commands.check import PERMISSION_IDS
+from exporter.facts import AUDIT_LOG, REPORTS
 from exporter.simulator.certificate import server_context
 from tests.e2e.servers import require
 from tests.shipped_alerts import DEPLOY
@@ -24,7 +24,7 @@ SCRIPT = DEPLOY / "entra" / "register.sh"
 GRAPH = "00000003-0000-0000-c000-000000000000"
 APP, TENANT = "cccccccc-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000001"
 ISSUER, SUBJECT = "https://oidc.example.com/abc", "system:serviceaccount:monitoring:entra-mfa-exporter"
-PERMISSION = PERMISSION_IDS["AuditLog.Read.All", False]
+PERMISSION = AUDIT_LOG.application_id
 
 # It keeps what was made, so that the script can find it, and refuses as many consents as `refusals` says.
 AZ = """#!%(python)s -IS
@@ -168,7 +168,7 @@ def test_provider(azure: Azure) -> None:
 def test_totals_only(azure: Azure) -> None:
     """With --totals the permission is that of the count report."""
     azure.run("--no-credential", "--totals")
-    assert f"{PERMISSION_IDS['Reports.Read.All', False]}=Role" in azure.changes()[2]
+    assert f"{REPORTS.application_id}=Role" in azure.changes()[2]
 
 
 @pytest.mark.parametrize(("refusals", "status"), [(3, 0), (9, 1)])

@@ -9,17 +9,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.assembly import FAMILIES, SOURCES
 from exporter.errors import Reason
+from exporter.facts import SPLITS
 from exporter.metrics.exposition import Format
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.health import TENANT_INFO, Health, State
 from exporter.reports.methods import DEFAULT_METHODS, METHODS, STRENGTH_OF_METHOD, STRENGTHS
-from exporter.reports.report import SPLITS, Report
+from exporter.reports.report import Report
 from exporter.reports.tally import STATUSES, Tally
 from tests.docs.pages import Page, code, page, pages
 
 METRICS = page("docs/metrics.md")
 SUFFIXES = ("_bucket", "_sum", "_count")
-WORDS = {
+WORDS: dict[str, tuple[str, ...]] = {
     "status": STATUSES,
     "strength": (*STRENGTHS, "unknown"),
     "method": (*METHODS, *DEFAULT_METHODS, "other", "unknown"),
@@ -96,7 +97,7 @@ def test_sources_are_documented() -> None:
     told = {code(name)[0]: cell for name, cell, *_ in page("docs/permissions.md").rows("source")}
     assert set(told) == set(SOURCES)
     for name, source in SOURCES.items():
-        assert source.resources[0].permission.split()[0] in told[name]
+        assert source.resources[0].permission.name in told[name]
 
 
 def test_arithmetic_of_series() -> None:

@@ -1,10 +1,10 @@
-"""The ids on the page of permissions are Microsoft's: those that `check` names and that the script grants."""
+"""The ids on the page of permissions are those of the sources, which `check` names and the script grants."""
 
 from __future__ import annotations
 
 import re
 
-from exporter.commands.check import PERMISSION_IDS
+from exporter.facts import SOURCES
 from tests.docs.pages import page
 from tests.shipped_alerts import DEPLOY
 
@@ -12,7 +12,7 @@ TEXT = page("docs/permissions.md").text
 SCRIPT = (DEPLOY / "entra" / "register.sh").read_text()
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 GRAPH = "00000003-0000-0000-c000-000000000000"
-APPLICATION = {PERMISSION_IDS[name, False] for name in ("AuditLog.Read.All", "Reports.Read.All")}
+APPLICATION = {one.permission_id for resources in SOURCES.values() for one in resources if not one.delegated}
 
 
 def test_ids() -> None:

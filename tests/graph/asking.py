@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from exporter.errors import PollError
+from exporter.facts import AUDIT_LOG, Cloud, Resource
 from exporter.graph.client import GraphClient, GraphConnection
-from exporter.graph.clouds import Cloud
 from exporter.graph.limits import Limiters, RequestLimits
-from exporter.graph.protocol import Collection, Page, Resource
+from exporter.graph.protocol import Collection, Page
 from exporter.graph.session import make_ssl_context, open_session
 from exporter.simulator import FixedPopulation, SimulatedApp, SimulatedTenant, Simulation
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TENANT_ID = "aaaaaaaa-0000-4000-8000-000000000001"
 CLIENT_ID = "bbbbbbbb-0000-4000-8000-000000000001"
 DETAILS = "userRegistrationDetails"
-RESOURCE = Resource(DETAILS, f"/v1.0/reports/authenticationMethods/{DETAILS}", "AuditLog.Read.All")
+RESOURCE = Resource(DETAILS, f"/v1.0/reports/authenticationMethods/{DETAILS}", AUDIT_LOG)
 ROLES = frozenset({"AuditLog.Read.All", "Reports.Read.All"})
 _collection = msgspec.json.Decoder(Collection[Any])
 

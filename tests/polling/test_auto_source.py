@@ -201,7 +201,7 @@ def test_details_that_come_back_broken_do_not_cost_the_count(fault: dict[str, An
                 await clock.sleep(HOUR)
                 exposition = await daemon.scrape()
                 assert (exposition.source(TENANT), exposition.state(TENANT)) == (COUNT, "fresh")
-            assert exposition.value("entra_polls_total", source=DETAILS) == 2
+            assert (await daemon.scrape()).value("entra_polls_total", source=DETAILS) == 2
             assert daemon.log_lines("poll failed") == []
 
     run(main)

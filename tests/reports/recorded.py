@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from exporter.graph.protocol import Answer, Page, Resource, decipher
+from exporter.graph.protocol import Answer, Page, decipher
 from exporter.metrics.exposition import Format, header, render
 from tests.checks import Exposition
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 
+    from exporter.facts import Resource
     from exporter.reports.report import Report
 
 T = TypeVar("T")

@@ -1,0 +1,100 @@
+"""Microsoft's words, addresses and permissions that several rooms go by. Each is written here and nowhere else.
+
+A word is one of a Literal, so that mypy finds each choice in which a new one is missing; the table below it says what
+belongs to the word. What cannot be made from these tables (pages, the simulator) is compared with them by a test.
+
+Sources: Microsoft Graph documentation, "National cloud deployments", "Microsoft Graph permissions reference" and the
+pages of the reports; Microsoft's pages on the sovereign clouds of France (Bleu) and Germany (Delos).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+CloudName: TypeAlias = Literal["global", "us_gov_l4", "us_gov_l5", "bleu", "delos", "china"]
+SourceName: TypeAlias = Literal[
+    "userRegistrationDetails", "credentialUserRegistrationCount", "usersRegisteredByFeature"
+]
+Split: TypeAlias = Literal["user_type", "is_admin"]
+UserType: TypeAlias = Literal["member", "guest"]
+
+USER_TYPES: tuple[UserType, ...] = ("member", "guest")
+#: What each split divides the users into, where Graph tells.
+SPLITS: dict[str, tuple[str, ...]] = {"user_type": USER_TYPES, "is_admin": ("true", "false")}
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A deployment of Microsoft 365: `graph` and `authority` are https origins without a path."""
+
+    name: str
+    graph: str
+    authority: str
+
+    @property
+    def scope(self) -> str:
+        """The scope that a token for this cloud's Graph is asked with."""
+        return f"{self.graph}/.default"
+
+
+CLOUDS: dict[CloudName, Cloud] = {
+    "global": Cloud("global", "https://graph.microsoft.com", "https://login.microsoftonline.com"),
+    "us_gov_l4": Cloud("us_gov_l4", "https://graph.microsoft.us", "https://login.microsoftonline.us"),
+    "us_gov_l5": Cloud("us_gov_l5", "https://dod-graph.microsoft.us", "https://login.microsoftonline.us"),
+    "bleu": Cloud("bleu", "https://graph.svc.sovcloud.fr", "https://login.sovcloud-identity.fr"),
+    "delos": Cloud("delos", "https://graph.svc.sovcloud.de", "https://login.sovcloud-identity.de"),
+    "china": Cloud("china", "https://microsoftgraph.chinacloudapi.cn", "https://login.partner.microsoftonline.cn"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A permission of Graph, and the ids by which an administrator grants it to an application or to a person."""
+
+    name: str
+    application_id: str
+    delegated_id: str
+
+
+AUDIT_LOG = Permission(
+    "AuditLog.Read.All", "b0afded3-3588-46d8-8b3d-9842eff778da", "e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20"
+)
+REPORTS = Permission("Reports.Read.All", "230c1aed-a721-4c5d-9cb4-a90514e508ef", "02e97553-ed7b-43d0-ab3c-f8bace0d040c")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource of Graph: its `name` (the `endpoint` label), its path below the origin, the permission it needs.
+
+    Most take an application permission; a `delegated` one only works for a person who signed in.
+    """
+
+    name: str
+    path: str
+    permission: Permission
+    delegated: bool = False
+
+    @property
+    def needs(self) -> str:
+        """The permission, with its kind."""
+        return f"{'delegated' if self.delegated else 'application'} permission {self.permission.name}"
+
+    @property
+    def permission_id(self) -> str:
+        """The id of the permission that it needs."""
+        return self.permission.delegated_id if self.delegated else self.permission.application_id
+
+
+_METHODS = "/v1.0/reports/authenticationMethods"
+#: What each source asks for. Of a function of Graph the path is that without its arguments.
+SOURCES: dict[SourceName, tuple[Resource, ...]] = {
+    "userRegistrationDetails": (Resource("userRegistrationDetails", f"{_METHODS}/userRegistrationDetails", AUDIT_LOG),),
+    "credentialUserRegistrationCount": (
+        Resource("credentialUserRegistrationCount", "/beta/reports/getCredentialUserRegistrationCount", REPORTS),
+    ),
+    "usersRegisteredByFeature": (
+        Resource("usersRegisteredByFeature", f"{_METHODS}/usersRegisteredByFeature", AUDIT_LOG, delegated=True),
+        Resource("usersRegisteredByMethod", f"{_METHODS}/usersRegisteredByMethod", AUDIT_LOG, delegated=True),
+    ),
+}
