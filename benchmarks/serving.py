@@ -26,14 +26,12 @@ from exporter.metrics.exposition import Format
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.snapshot import SnapshotStore
 from exporter.web.protection import WebProtection
-from exporter.web.server import SAFE_HEADERS, Served, Server, listening
+from exporter.web.server import SAFE_HEADERS, Reloaded, Served, Server, listening
 from exporter.web.status_page import StatusPage
 from exporter.web.web_config import WebConfig
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
-
-    from exporter.errors import ConfigError
 
 
 async def serve_exporter(tenants: int) -> None:
@@ -46,8 +44,8 @@ async def serve_exporter(tenants: int) -> None:
     for number in range(tenants):
         show(store, number, number)
 
-    async def reload() -> ConfigError | None:
-        return None
+    async def reload() -> Reloaded:
+        return Reloaded()
 
     async def act(what: str, number: int) -> int | dict[str, float]:
         nonlocal seed

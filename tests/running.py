@@ -144,7 +144,7 @@ class Daemon:
 
     async def reload(self) -> bool:
         """Reload; tell whether the configuration was taken."""
-        return await self.exporter.reload() is None
+        return not (await self.exporter.reload()).refused
 
     def polls_at(self, tenant: SimulatedTenant, endpoint: str = DETAILS) -> list[float]:
         """When this tenant's report was begun to be read, by the clock: one entry a first page."""

@@ -14,14 +14,14 @@ from exporter import __version__
 from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
 from exporter.commands.options import announcer, everything_loaded
-from exporter.document.files import UnusableConfigError, content_digest
-from exporter.errors import ConfigError, Problem
+from exporter.commands.reloading import Reloading
+from exporter.errors import Problem
 from exporter.exit_status import DONE
 from exporter.logs import fields
 from exporter.polling.fleet import Fleet
-from exporter.service_manager import notify_service_manager, service_reloading
+from exporter.service_manager import notify_service_manager
 from exporter.web.protection import WebProtection
-from exporter.web.server import Served, Server, listening
+from exporter.web.server import Reloaded, Served, Server, listening
 from exporter.web.status_page import StatusPage
 
 if TYPE_CHECKING:
@@ -29,15 +29,11 @@ if TYPE_CHECKING:
 
     from exporter.arguments import Arguments
     from exporter.config.settings import Network, Settings
-    from exporter.document.files import Watched
     from exporter.progress import Progress
-    from exporter.web.protection import Refresh
 
 log = logging.getLogger(__name__)
 #: So long a thread keeps the event loop waiting; Python's 5 ms are longer than a scrape takes.
 SWITCH_SECONDS = 0.001
-SETTLING_SECONDS = 1.0
-LOOKS_WHILE_SETTLING = 30
 
 
 class Exporter:
@@ -45,21 +41,17 @@ class Exporter:
 
     def __init__(self, options: Options, settings: Settings, clock: Clock | None = None) -> None:
         self._options = options
-        self._settings = settings
         self._assembly = Assembly(options, clock or Clock())
         self._stopping = asyncio.Event()
-        self._reload_requested = asyncio.Event()
-        self._reloading = asyncio.Lock()
         self._protection = WebProtection(options.web_config, options.web_config_file, self._assembly.clock)
-        self._watched: Watched = settings
-        self._digest = settings.digest
+        self._reloading = Reloading(self._assembly, settings, self._protection, self._use)
         self._fleet: Fleet | None = None
         self._network = AsyncExitStack()
 
     async def run(self, announce: Callable[[str], None] = lambda _: None) -> None:
         """Serve until `stop`; `announce` is told each address that is listened on."""
-        self._note_loaded(self._settings)
-        self._note_web_warnings()
+        self._reloading.note_loaded()
+        self._reloading.note_web_warnings()
         served = Served(
             store=self._assembly.store,
             self_metrics=self._assembly.self_metrics.render,
@@ -80,13 +72,13 @@ class Exporter:
     async def _poll(self) -> None:
         async with AsyncExitStack() as closing:
             closing.push_async_callback(self._disconnect)
-            await self._network.enter_async_context(self._assembly.connected(self._settings.network))
+            await self._network.enter_async_context(self._assembly.connected(self._reloading.settings.network))
             async with asyncio.TaskGroup() as tasks:
                 self._fleet = Fleet(self._assembly.poller, self._assembly.store, tasks)
-                self._fleet.apply(self._assembly.owned(self._settings))
+                self._fleet.apply(self._assembly.owned(self._reloading.settings))
                 others = [
-                    tasks.create_task(self._watch()),
-                    tasks.create_task(self._reload_on_request()),
+                    tasks.create_task(self._reloading.watch()),
+                    tasks.create_task(self._reloading.on_request()),
                     tasks.create_task(self._assembly.store.keep_compressed()),
                 ]
                 await self._stopping.wait()
@@ -105,40 +97,22 @@ class Exporter:
 
     def request_reload(self) -> None:
         """Reload soon; several requests before it begins are one."""
-        self._reload_requested.set()
+        self._reloading.request()
 
-    async def reload(self) -> ConfigError | None:
-        """Load the configuration again and apply it; one that cannot be used changes nothing and is returned."""
-        async with self._reloading:
-            with service_reloading():
-                return await self._reload()
+    async def reload(self) -> Reloaded:
+        """Load the configuration again and apply it; one that cannot be used changes nothing."""
+        return await self._reloading.reload()
 
-    async def _reload(self) -> ConfigError | None:
-        problems = list((await self._refresh_protection()).problems)
-        try:
-            settings = await asyncio.to_thread(self._options.load)
-        except UnusableConfigError as error:
-            self._watched, self._digest = error, error.digest
-            problems += error.problems
-        else:
-            self._watched, self._digest = settings, settings.digest
-            problems += await self._apply(settings)
-        if problems:
-            return self._note_refused(problems)
-        self._note_loaded(self._settings)
-        return None
-
-    async def _apply(self, settings: Settings) -> list[Problem]:
+    async def _use(self, settings: Settings) -> list[Problem]:
         """Put `settings` into force; what prevents that is returned, and then nothing has changed."""
         old = AsyncExitStack()
-        restart = self._fleet is not None and settings.network != self._settings.network
+        restart = self._fleet is not None and settings.network != self._reloading.settings.network
         if restart:
             try:
                 old = await self._reconnect(settings.network)
             except OSError:  # it could be read a moment ago, and an SSLError is one
                 what = "the file cannot be read any more"
                 return [Problem("network.ca_file", what, "it is tried again when the file changes")]
-        self._settings = settings
         tenants = self._assembly.owned(settings)
         self._assembly.self_metrics.tenants_polled(len(tenants))
         if self._fleet is not None:
@@ -153,65 +127,6 @@ class Exporter:
         await new.enter_async_context(self._assembly.connected(network))
         old, self._network = self._network, new
         return old
-
-    async def _watch(self) -> None:
-        """Reload when the content of the configuration, or of a file that it names, has changed."""
-        seconds = self._options.auto_reload_seconds
-        while seconds > 0:
-            await self._assembly.clock.sleep(seconds)
-            found = await self._refresh_protection()
-            if found.changed and found.problems:
-                self._note_refused(list(found.problems))
-            elif found.changed and not isinstance(self._watched, ConfigError):  # nothing is broken any more
-                self._assembly.self_metrics.reloaded(successful=True, at=self._assembly.clock.time())
-            if await self._has_settled_otherwise(min(seconds, SETTLING_SECONDS)):
-                log.info("the configuration has changed")
-                await self.reload()
-
-    async def _has_settled_otherwise(self, pause: float) -> bool:
-        """Tell whether the files have another content, once nobody has written to them for the length of `pause`.
-
-        Half a list of tenants is a good configuration too, and would take the other half away.
-        """
-        seen, before = self._digest, ""
-        for _ in range(LOOKS_WHILE_SETTLING):
-            before, seen = seen, await asyncio.to_thread(content_digest, self._watched)
-            if seen in {self._digest, before}:
-                break
-            await self._assembly.clock.sleep(pause)
-        return seen != self._digest
-
-    async def _refresh_protection(self) -> Refresh:
-        """Put a changed --web.config.file into force; with a broken one the last good one stays."""
-        found = await self._protection.refresh()
-        if found.changed and not found.problems:
-            log.info("the web configuration was loaded again")
-            self._note_web_warnings()
-        return found
-
-    async def _reload_on_request(self) -> None:
-        while True:
-            await self._reload_requested.wait()
-            self._reload_requested.clear()
-            await self.reload()
-
-    def _note_loaded(self, settings: Settings) -> None:
-        for warning in settings.warnings:
-            log.warning("configuration", extra=fields(warning=warning))
-        tenants = len(self._assembly.owned(settings))
-        self._assembly.self_metrics.tenants_polled(tenants)
-        self._assembly.self_metrics.reloaded(successful=True, at=self._assembly.clock.time())
-        log.info("configuration loaded", extra=fields(tenants=tenants, of=len(settings.tenants)))
-
-    def _note_refused(self, problems: list[Problem]) -> ConfigError:
-        self._assembly.self_metrics.reloaded(successful=False, at=self._assembly.clock.time())
-        for problem in problems:
-            log.error("the new configuration cannot be used, the old one stays", extra=fields(problem=str(problem)))
-        return ConfigError(problems)
-
-    def _note_web_warnings(self) -> None:
-        for warning in self._protection.config.warnings:
-            log.warning("web configuration", extra=fields(warning=warning))
 
     def _links(self) -> dict[str, str]:
         return {"Metrics": self._options.telemetry_path, "Health": "/-/healthy", "Readiness": "/-/ready"}

@@ -25,13 +25,16 @@ WILDCARDS = frozenset("*?[")
 
 
 class Watched(Protocol):
-    """What `content_digest` needs to know: a `Settings`, or the error of a configuration that was refused."""
+    """What was made of files, or the error of what was refused: the files, and the digest of their content then."""
 
     @property
     def watched_files(self) -> tuple[Path, ...]: ...
 
     @property
     def watched_patterns(self) -> tuple[str, ...]: ...
+
+    @property
+    def digest(self) -> str: ...
 
 
 def content_digest(watched: Watched) -> str:

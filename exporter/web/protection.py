@@ -6,14 +6,12 @@ force: the last good configuration stays.
 
 from __future__ import annotations
 
-import asyncio
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from exporter.document.files import UnusableConfigError, content_digest
+from exporter.document.last_good import LastGood
 from exporter.errors import Problem
 from exporter.web.basic_auth import Logins, read_login
 from exporter.web.live_tls import LiveContext
@@ -27,39 +25,27 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
     from exporter.clock import Clock
-    from exporter.document.files import Watched
 
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="entra-mfa-exporter", charset="UTF-8"'}
 
 
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """What a look at the files found.
-
-    `changed`: something is different from the last look. Then, without `problems`, a new configuration is in force.
-    `problems` keep the last good one in force until they are mended.
-    """
-
-    changed: bool
-    problems: tuple[Problem, ...] = ()
-
-
 class WebProtection:
-    """The configuration in force, and its application to requests and connections."""
+    """The configuration in force, and its application to requests and connections. `files` are looked at by others."""
 
     def __init__(self, config: WebConfig, path: Path | None, clock: Clock) -> None:
         """`path` is where `config` came from; without one there is nothing to read again."""
-        self.config = config
         self._path = path
         self._clock = clock
         self._live = LiveContext(config.tls.context) if config.tls else None
         self._bucket = TokenBucket(config.rate_limit, clock) if config.rate_limit else None
         self._logins = Logins()
-        self._last_look: Watched = config
-        self._last_digest = config.digest
-        self._problems: tuple[Problem, ...] = ()
-        self._refreshing = asyncio.Lock()
+        self.files = LastGood(config, self._load, self._use)
+
+    @property
+    def config(self) -> WebConfig:
+        """The configuration in force."""
+        return self.files.good
 
     @property
     def ssl_context(self) -> ssl.SSLContext | None:
@@ -97,43 +83,27 @@ class WebProtection:
             return None
         return web.Response(status=401, text="User name and password, please.\n", headers=CHALLENGE)
 
-    async def refresh(self) -> Refresh:
-        """Look at the files again and put into force what has changed. Never raises for what is in them."""
-        if self._path is None:
-            return Refresh(changed=False)
-        async with self._refreshing:
-            before = (self._last_digest, self._problems)
-            config = await asyncio.to_thread(self._look, self._path)
-            if config:
-                self._put_into_force(config)
-            return Refresh((self._last_digest, self._problems) != before, self._problems)
+    def _load(self, before: WebConfig) -> WebConfig:
+        return load_web_config(self._path) if self._path else before
 
-    def _look(self, path: Path) -> WebConfig | None:
-        if content_digest(self._last_look) == self._last_digest:
-            return None
-        try:
-            config = load_web_config(path)
-        except UnusableConfigError as error:
-            self._last_look, self._last_digest, self._problems = error, error.digest, tuple(error.problems)
-            return None
-        self._last_look, self._last_digest = config, config.digest
-        self._problems = tuple(_losses(path, self.config, config))
-        return None if self._problems else config
-
-    def _put_into_force(self, config: WebConfig) -> None:
+    async def _use(self, config: WebConfig) -> list[Problem]:
+        """Put `config` into force, unless that would take a protection away."""
+        problems = _losses(str(self._path), self.config, config)
+        if problems:
+            return problems
         if self._live and config.tls:
             self._live.current = config.tls.context
         if config.rate_limit != self.config.rate_limit:
             self._bucket = TokenBucket(config.rate_limit, self._clock) if config.rate_limit else None
-        self.config = config
+        return []
 
 
-def _losses(path: Path, old: WebConfig, new: WebConfig) -> list[Problem]:
+def _losses(location: str, old: WebConfig, new: WebConfig) -> list[Problem]:
     """Say what would be lost. A file that is read while it is written looks as if its rest had been taken out."""
     problems = [
-        Problem(str(path), f"this would turn {key} off while serving", "restart the exporter if that is what you want")
+        Problem(location, f"this would turn {key} off while serving", "restart the exporter if that is what you want")
         for key in sorted(old.protections - new.protections)
     ]
     if new.tls and not old.tls:
-        problems.append(Problem(str(path), "TLS cannot be turned on while serving", "restart the exporter"))
+        problems.append(Problem(location, "TLS cannot be turned on while serving", "restart the exporter"))
     return problems

@@ -41,13 +41,20 @@ SAFE_HEADERS = {"X-Content-Type-Options": "nosniff"}
 
 
 @dataclass(frozen=True)
+class Reloaded:
+    """What a reload came to. With problems in `refused` the configuration that runs was kept."""
+
+    refused: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
 class Served:
     """All that the server shows and may ask for."""
 
     store: SnapshotStore
     self_metrics: Callable[[Format], bytes]
     page: StatusPage
-    reload: Callable[[], Awaitable[ConfigError | None]]
+    reload: Callable[[], Awaitable[Reloaded]]
     clock: Clock
     telemetry_path: str
     max_requests: int
@@ -145,11 +152,11 @@ class Server:
         del request
         if not self._served.enable_lifecycle:
             return _text("reloading is off; start with --web.enable-lifecycle\n", HTTPStatus.FORBIDDEN)
-        error = await self._served.reload()
-        if error is None:
+        refused = (await self._served.reload()).refused
+        if not refused:
             return _text("reloaded\n")
-        problems = f"the configuration that runs was kept:\n{error}\n"
-        return _text(problems, HTTPStatus.INTERNAL_SERVER_ERROR)
+        problems = "\n".join(map(str, refused))
+        return _text(f"the configuration that runs was kept:\n{problems}\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes | memoryview]:

@@ -45,7 +45,7 @@ class WebConfig:
     warnings: tuple[str, ...] = ()
     watched_files: tuple[Path, ...] = ()
     watched_patterns: tuple[str, ...] = ()
-    digest: str = field(default="", repr=False)
+    digest: str = field(default=Files().digest(), repr=False)
 
     @property
     def protections(self) -> frozenset[str]:

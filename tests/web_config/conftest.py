@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from exporter.errors import Problem
+
 METRICS = "canary_metric 1\n"
 SIGNS_CERTIFICATES = x509.KeyUsage(
     digital_signature=False,
@@ -157,10 +159,16 @@ class Site:
             with suppress(OSError):
                 await writer.wait_closed()
 
-    async def rewrite(self, text: str) -> Any:
-        """Write the web configuration anew and have it looked at."""
+    async def rewrite(self, text: str) -> tuple[Problem, ...]:
+        """Write the web configuration again and have it looked at."""
         (self.directory / "web.yml").write_text(text)
-        return await self.protection.refresh()
+        return await self.look()
+
+    async def look(self) -> tuple[Problem, ...]:
+        """Have the files looked at; return what keeps them from being in force."""
+        if await self.protection.files.has_changed():
+            await self.protection.files.load_again()
+        return self.protection.files.problems
 
 
 def _reply(answer: bytes, connection: ssl.SSLObject | None) -> Reply:
