@@ -79,6 +79,15 @@ def address(value: str) -> Address:
     return match["six"] or match["host"] or None, int(match["port"])
 
 
+def loopback(value: str) -> int:
+    """Read an address of this machine that nobody else can reach, as its port."""
+    host, port = address(value)
+    if host not in {"127.0.0.1", "localhost"}:
+        what = f"{quoted(value)} could be reached from other machines"
+        raise UnusableValueError(what, "write 127.0.0.1 and a port: the simulator opens to this machine only")
+    return port
+
+
 def telemetry_path(value: str) -> str:
     """Read a path that a page of ours does not have already."""
     if not PATH.fullmatch(value) or value.startswith("/-/"):

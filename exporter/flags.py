@@ -12,6 +12,7 @@ from exporter.flag_values import (
     at_least_one,
     duration,
     file_name,
+    loopback,
     switch,
     telemetry_path,
     text,
@@ -49,6 +50,11 @@ COMMANDS = {
     "once": Command("poll every tenant once and write the exposition out"),
     "demo": Command(
         "serve the tenants of the embedded simulator; needs no Azure account and no configuration", endless=True
+    ),
+    "simulate": Command("run only the simulator of Entra and Graph, for the other commands to try", endless=True),
+    "simulate control": Command(
+        "change a tenant of a running simulator",
+        Words("ACTION [TENANT [ARGUMENT]]", "ACTION", "what to do; without one they are all listed"),
     ),
 }
 
@@ -128,6 +134,21 @@ TEXTFILE = Flag(
 OFFLINE = Flag("offline", switch, "false", "validate the files only", "", ("check",))
 SCHEMA = Flag("schema", switch, "false", "print the configuration file's JSON Schema", "", ("check",))
 CHECK_FORMAT = Flag("format", OneOf(("table", "json")), "table", "how to print the findings", "FORMAT", ("check",))
+TENANTS = Flag("tenants", at_least_one, "5", "number of simulated tenants", "N", ("simulate",))
+SIMULATE_LISTEN = Flag(
+    "listen-address", loopback, "127.0.0.1:0", "address on loopback; port 0 takes a free one", "ADDRESS", ("simulate",)
+)
+WRITE_CONFIG = Flag(
+    "write-config",
+    file_name,
+    None,
+    "write a configuration for it, with certificate and secret, into this directory",
+    "DIR",
+    ("simulate",),
+)
+SIMULATION = Flag(
+    "simulation", file_name, None, "the directory that simulate --write-config wrote", "DIR", ("simulate control",)
+)
 LOG_LEVEL = Flag("log.level", OneOf(tuple(LEVELS)), "info", "least severe line that is logged", "LEVEL", ALL)
 LOG_FORMAT = Flag("log.format", OneOf(FORMATS), "logfmt", "format of the log lines on standard error", "FORMAT", ALL)
 #: In the order of --help.
@@ -148,6 +169,10 @@ FLAGS: tuple[Flag[Any], ...] = (
     OFFLINE,
     SCHEMA,
     CHECK_FORMAT,
+    TENANTS,
+    SIMULATE_LISTEN,
+    WRITE_CONFIG,
+    SIMULATION,
     LOG_LEVEL,
     LOG_FORMAT,
 )

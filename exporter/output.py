@@ -1,10 +1,12 @@
-"""Standard output: what was asked for goes there, whoever reads it, and however far."""
+"""What was asked for: to standard output, whoever reads it and however far, or to a file, whole."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 
@@ -24,6 +26,21 @@ def put(content: str | bytes) -> None:
     except OSError:
         _give_up(stream)
         raise
+
+
+def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part. Raises OSError."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    unfinished = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _give_up(stream: Any) -> None:

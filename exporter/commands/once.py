@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.assembly import Assembly, Options
@@ -15,10 +12,12 @@ from exporter.errors import ConfigError, Problem
 from exporter.exit_status import DONE, NO_ANSWER
 from exporter.flags import TEXTFILE
 from exporter.metrics.exposition import Format
-from exporter.output import put
+from exporter.output import put, write_atomically
 from exporter.polling.fleet import Fleet
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from exporter.arguments import Arguments
     from exporter.config.settings import Settings
     from exporter.polling.poller import Poller
@@ -83,15 +82,5 @@ def write_out(exposition: bytes, textfile: Path | None) -> None:
     """
     if textfile is None:
         put(exposition)
-        return
-    handle, name = tempfile.mkstemp(dir=textfile.parent, prefix=f".{textfile.name}.")
-    unfinished = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(exposition)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)  # the collector runs as somebody else
-            os.fsync(file.fileno())
-        unfinished.replace(textfile)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    else:
+        write_atomically(textfile, exposition, mode=0o644)  # the collector runs as somebody else

@@ -17,6 +17,7 @@ from exporter.simulator.faults import Ending, Fault, Faults
 from exporter.simulator.journal import SeenRequest, Served
 from exporter.simulator.limits import UNLIMITED, Limits
 from exporter.simulator.population import FixedPopulation, GeneratedPopulation, Population
+from exporter.simulator.relationships import SimulatedCustomer
 from exporter.simulator.simulation import Simulation
 from exporter.simulator.tenant import SimulatedApp, SimulatedTenant
 from exporter.simulator.truth import Truth, count
@@ -38,6 +39,7 @@ __all__ = [
     "SeenRequest",
     "Served",
     "SimulatedApp",
+    "SimulatedCustomer",
     "SimulatedGroup",
     "SimulatedTenant",
     "Simulation",

@@ -9,22 +9,25 @@ from exporter.simulator.tenant import REPORTS, SimulatedApp, SimulatedTenant
 DAY_SECONDS = 10.0
 CLIENT_ID = "5117a7ed-0000-4000-8000-00000000de30"
 SECRET = "not-a-secret-the-demo-runs-on-loopback"  # noqa: S105  # it opens nothing but this simulation
+COUNT_ONLY = frozenset({REPORTS})
 # Microsoft's own limits would make the largest tenant's report take two minutes.
 DEMO_LIMITS = Limits(per_tenant=500, per_app=2000)
 
 
-def demo_tenants(now: float) -> list[SimulatedTenant]:
+def demo_tenants(now: float, day_seconds: float = DAY_SECONDS) -> list[SimulatedTenant]:
     """Five tenants whose day 0 is `now` (seconds since the epoch) and whose days take ten seconds.
 
     Between them they show a laggard with a campaign ahead, two mature tenants (one of them large), one that has no
     licence, and one that grants the counting report only.
     """
     return [
-        _tenant(1, "contoso", now, users=3_400, maturity=0.42, campaign_day=4),
-        _tenant(2, "fabrikam", now, users=61_000, maturity=0.72, campaign_day=25, guests=0.2),
-        _tenant(3, "northwind", now, users=420, maturity=0.93, campaign_day=15, guests=0.05),
-        _tenant(4, "tailspin", now, users=2_300, maturity=0.25, campaign_day=12, roles=frozenset({REPORTS})),
-        _tenant(5, "woodgrove", now, users=900, maturity=0.1, licensed=False),
+        _tenant(1, "contoso", now, day_seconds, users=3_400, maturity=0.42, campaign_day=4),
+        _tenant(2, "fabrikam", now, day_seconds, users=61_000, maturity=0.72, campaign_day=25, guests=0.2),
+        _tenant(3, "northwind", now, day_seconds, users=420, maturity=0.93, campaign_day=15, guests=0.05),
+        _tenant(
+            4, "tailspin", now, day_seconds, users=2_300, maturity=0.25, campaign_day=12, roles=frozenset({REPORTS})
+        ),
+        _tenant(5, "woodgrove", now, day_seconds, users=900, maturity=0.1, licensed=False),
     ]
 
 
@@ -32,6 +35,7 @@ def _tenant(
     number: int,
     name: str,
     now: float,
+    day_seconds: float,
     *,
     users: int,
     maturity: float,
@@ -48,9 +52,9 @@ def _tenant(
         guests=guests,
         campaign_day=campaign_day,
         epoch=now,
-        day_seconds=DAY_SECONDS,
-        period_seconds=DAY_SECONDS / 2,
-        lag_seconds=DAY_SECONDS / 5,
+        day_seconds=day_seconds,
+        period_seconds=day_seconds / 2,
+        lag_seconds=day_seconds / 5,
         domain=f"{name}.example",
     )
     return SimulatedTenant(

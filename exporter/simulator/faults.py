@@ -87,9 +87,9 @@ class Faults:
         """Put rules in force, behind those that already are."""
         self._rules += [(fault, fault.times) for fault in faults]
 
-    def clear(self) -> None:
-        """Everything works again."""
-        self._rules.clear()
+    def clear(self, tenant_id: str | None = None) -> None:
+        """Everything works again, or everything of one tenant."""
+        self._rules = [one for one in self._rules if tenant_id not in {None, one[0].tenant_id}]
 
     @property
     def pending(self) -> list[Fault]:

@@ -9,9 +9,11 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from exporter.simulator import relationships
 from exporter.simulator.answers import REPORT_JSON, Answer, json_answer, refuse
 from exporter.simulator.details import DETAILS, Details
 from exporter.simulator.lists import LIST_NAMES, LISTS, Lists
+from exporter.simulator.relationships import RELATIONSHIP_NAMES, RELATIONSHIPS
 from exporter.simulator.reports import (
     USER_ROLES,
     USER_TYPES,
@@ -38,6 +40,7 @@ RESOURCES = (
     (BY_FEATURE, re.compile(r"/(?:v1\.0|beta)/reports/authenticationMethods/usersRegisteredByFeature(?:\((.*)\))?")),
     (BY_METHOD, re.compile(r"/(?:v1\.0|beta)/reports/authenticationMethods/usersRegisteredByMethod(?:\((.*)\))?")),
     *LISTS,
+    *RELATIONSHIPS,
 )
 ARGUMENTS = re.compile(r"includedUserTypes='(\w+)',includedUserRoles='(\w+)'")
 
@@ -89,10 +92,14 @@ class Graph:
             request.page = self._details.page_number(request, self._tenants[token.tenant_id])
         elif request.endpoint in LIST_NAMES:
             request.page = self._lists.page_number(request)
+        elif request.endpoint in RELATIONSHIP_NAMES:
+            request.page = relationships.page_number(request)
         return token
 
     def _count(self, request: SeenRequest, token: IssuedToken) -> None:
         """Count a request against the limits of its service: those of the reports or those of the directory."""
+        if request.endpoint in RELATIONSHIP_NAMES:
+            return
         throttle, tenant = self._throttle, self._tenants.get(token.tenant_id)
         if request.endpoint not in LIST_NAMES:
             wait = throttle.arrive(token.client_id, token.tenant_id, request.at)
@@ -115,6 +122,8 @@ class Graph:
             refuse(405, "MethodNotAllowed", "The resource can only be read.")
         if request.endpoint in LIST_NAMES:
             return self._lists.answer(request, tenant, token, origin)
+        if request.endpoint in RELATIONSHIP_NAMES:
+            return relationships.answer(request, tenant, token, origin, self._now())
         permission = REPORTS if request.endpoint == COUNT else AUDIT_LOG
         if not token.grants(permission):
             refuse(403, "Authentication_MSGraphPermissionMissing", f"The caller lacks the permission {permission}.")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporter.simulator.population import Population
+    from exporter.simulator.relationships import SimulatedCustomer
 
 AUDIT_LOG = "AuditLog.Read.All"
 REPORTS = "Reports.Read.All"
@@ -49,7 +50,7 @@ class SimulatedTenant:
     410) with which it is gone. `refused_options` are query options answered with 400, such as "$select". `count_report`
     is served instead of the counted one: the whole body. `count_names` are the properties in which it says status and
     count. `generations_kept` is how many generations back a page token is still good. `directory` is, unless it is
-    given, made of the users of the report.
+    given, made of the users of the report. `customers` are the tenants that this one looks after.
     """
 
     name: str
@@ -65,6 +66,7 @@ class SimulatedTenant:
     count_report: Any = None
     count_names: tuple[str, str] = ("registrationStatus", "registrationCount")
     directory: Directory = field(default_factory=ReportedDirectory, repr=False)
+    customers: list[SimulatedCustomer] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.directory, ReportedDirectory):
