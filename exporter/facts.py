@@ -61,19 +61,30 @@ AUDIT_LOG = Permission(
     "AuditLog.Read.All", "b0afded3-3588-46d8-8b3d-9842eff778da", "e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20"
 )
 REPORTS = Permission("Reports.Read.All", "230c1aed-a721-4c5d-9cb4-a90514e508ef", "02e97553-ed7b-43d0-ab3c-f8bace0d040c")
+USERS = Permission("User.Read.All", "df021288-bdef-4463-88db-98f22de89214", "a154be20-db9c-4678-8ab7-66f6cc099a59")
+GROUP_MEMBERS = Permission(
+    "GroupMember.ReadBasic.All", "8222c640-cae5-4860-8d11-b32cfad95e03", "28539367-358c-4ed9-b7f0-793eccb8fd34"
+)
+#: What does as well as GROUP_MEMBERS, and was all that there was before 2026.
+MORE_OF_GROUPS = "GroupMember.Read.All"
+#: What Graph wants besides for a group whose membership is hidden: without it the list is empty.
+HIDDEN_MEMBERS = "Member.Read.Hidden"
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
     """A resource of Graph: its `name` (the `endpoint` label), its path below the origin, the permission it needs.
 
-    Most take an application permission; a `delegated` one only works for a person who signed in.
+    Most take an application permission; a `delegated` one only works for a person who signed in. An `eventual` one is
+    an advanced query of the directory, which wants to be told that its answer may lag.
     """
 
     name: str
     path: str
     permission: Permission
     delegated: bool = False
+    eventual: bool = False
+    media_type: str = "application/json"
 
     @property
     def needs(self) -> str:
@@ -98,3 +109,13 @@ SOURCES: dict[SourceName, tuple[Resource, ...]] = {
         Resource("usersRegisteredByMethod", f"{_METHODS}/usersRegisteredByMethod", AUDIT_LOG, delegated=True),
     ),
 }
+#: The lists and the count of the directory. The path of a group's members takes the group's id.
+USER_LIST = Resource("users", "/v1.0/users", USERS, eventual=True)
+USER_COUNT = Resource("usersCount", "/v1.0/users/$count", USERS, eventual=True, media_type="text/plain")
+MEMBER_LIST = Resource(
+    "transitiveMembers",
+    "/v1.0/groups/{group}/transitiveMembers/microsoft.graph.user",
+    GROUP_MEMBERS,
+    eventual=True,
+)
+DIRECTORY = (USER_LIST, USER_COUNT, MEMBER_LIST)

@@ -7,12 +7,23 @@ from urllib.parse import urlsplit
 from exporter.config import durations
 from exporter.document.rules import Rule
 
+MEMBERSHIP_SECONDS = 300.0
 ORIGIN = r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?"
 
 
 def _interval(text: str) -> None:
     if durations.parse_duration(text) < 1:
         raise ValueError("shorter than 1s")
+
+
+def _membership_interval(text: str) -> None:
+    if durations.parse_duration(text) < MEMBERSHIP_SECONDS:
+        raise ValueError("shorter than 5m")
+
+
+def _not_all(text: str) -> None:
+    if text == "all":
+        raise ValueError("the population of all users, which is always there")
 
 
 def _positive(text: str) -> None:
@@ -61,3 +72,13 @@ VARIABLE = Rule(
     "^[A-Za-z_][A-Za-z0-9_]*$",
 )
 INLINE_SECRET = Rule("a secret", "put the secret into a file and name it in client_secret_file")
+MEMBERSHIP_INTERVAL = Rule("a duration", DURATION_HINT, durations.PATTERN, _membership_interval, quote=True)
+POPULATION = Rule(
+    "a population's name",
+    "use letters, digits, hyphens and underscores: at most 32, a small letter first",
+    r"^[a-z][a-zA-Z0-9_-]{0,31}$",
+    _not_all,
+    quote=True,
+)
+FILTER = Rule("a filter", "write an OData expression for users, such as employeeType eq 'Employee'", r"^.{1,4000}$")
+OBJECT_ID = Rule("an object id", "give the Object ID, a GUID, from the overview page of the group or the user", GUID)

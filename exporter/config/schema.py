@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from exporter.config import rules
 from exporter.document.rules import FILE, Rule
 from exporter.document.shape import Part
-from exporter.facts import SPLITS, CloudName, SourceName, Split
+from exporter.facts import SPLITS, CloudName, SourceName, Split, UserType
 
 
 def _text(rule: Rule, description: str, **more: Any) -> Meta:
@@ -90,6 +90,43 @@ SourcesPart: TypeAlias = (
 SplitsPart: TypeAlias = list[Split]
 
 
+MOST_POPULATIONS = 16
+FilterPart: TypeAlias = Annotated[str, _text(rules.FILTER, "OData filter on the users of the directory")]
+GroupsPart: TypeAlias = Annotated[
+    list[Annotated[str, _text(rules.OBJECT_ID, "The group's object id")]],
+    Meta(min_length=1, description="Groups by object id; the members of groups in them are members too"),
+]
+UsersPart: TypeAlias = Annotated[
+    list[Annotated[str, _text(rules.OBJECT_ID, "The user's object id")]],
+    Meta(min_length=1, description="Users by object id"),
+]
+
+
+class ExcludePart(Part, frozen=True, kw_only=True):
+    """Who is not in a population, whatever else holds."""
+
+    filter: FilterPart | UnsetType = UNSET
+    groups: GroupsPart | UnsetType = UNSET
+    users: UsersPart | UnsetType = UNSET
+    users_file: Annotated[str, _text(FILE, "File with one user's object id a line")] | UnsetType = UNSET
+
+
+class PopulationPart(Part, frozen=True, kw_only=True):
+    """A part of the users, counted beside all of them: of these user types, and in any of the lists."""
+
+    name: Annotated[str, _text(rules.POPULATION, "Value of the label `population`")]
+    user_types: (
+        Annotated[list[UserType], Meta(min_length=1, description="User types that belong to it; default: all")]
+        | UnsetType
+    ) = UNSET
+    filter: FilterPart | UnsetType = UNSET
+    groups: GroupsPart | UnsetType = UNSET
+    users: UsersPart | UnsetType = UNSET
+    users_file: Annotated[str, _text(FILE, "File with one user's object id a line")] | UnsetType = UNSET
+    exclude: ExcludePart | UnsetType = UNSET
+    splits: Annotated[SplitsPart, _said("Labels that split its counts; default: the tenant's")] | UnsetType = UNSET
+
+
 class DefaultsPart(Part, frozen=True, kw_only=True):
     """What every tenant has unless it says otherwise."""
 
@@ -118,6 +155,18 @@ class DefaultsPart(Part, frozen=True, kw_only=True):
     ) = UNSET
     credential: (
         Annotated[CredentialPart, _said("How to get a token; a tenant's own replaces the default whole")] | UnsetType
+    ) = UNSET
+    populations: (
+        Annotated[list[PopulationPart], _said("Parts of the users that are counted beside all of them, at most 16")]
+        | UnsetType
+    ) = UNSET
+    population_interval: (
+        Annotated[str, _text(rules.MEMBERSHIP_INTERVAL, "From one reading of membership to the next", default="6h")]
+        | UnsetType
+    ) = UNSET
+    reconcile: (
+        Annotated[bool, _said("Whether the directory is asked how many enabled users it has", default=False)]
+        | UnsetType
     ) = UNSET
 
 

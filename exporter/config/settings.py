@@ -71,6 +71,41 @@ Credential: TypeAlias = ClientSecret | Certificate | WorkloadIdentity | ManagedI
 
 
 @dataclass(frozen=True, slots=True)
+class UserLists:
+    """Lists of users, of which one is enough to hold somebody: a filter, groups, ids.
+
+    `given` tells lists that hold nobody from none at all. `users` are the ids' hashes (`hash` of the id in lower case),
+    8 bytes each, sorted. None of it shows itself: these are words about people.
+    """
+
+    given: bool
+    filter: str | None = field(default=None, repr=False)
+    groups: tuple[str, ...] = field(default=(), repr=False)
+    users: bytes = field(default=b"", repr=False)
+
+
+NO_LISTS = UserLists(given=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """A part of the users: of `user_types` (any, where none is named), in `include` (if it is given), not in `exclude`.
+
+    `index` is where it stands in the tenant's list. `definition` is a digest of all that decides who belongs to it and
+    how it is counted. `unusable` says that one of its files could not be read, so that nobody knows who belongs to it.
+    """
+
+    name: str
+    index: int
+    user_types: tuple[str, ...]
+    include: UserLists
+    exclude: UserLists
+    splits: tuple[str, ...]
+    definition: str
+    unusable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """One tenant, everything decided. Times are seconds; `tenant_id` is a GUID in lower case.
 
@@ -87,6 +122,9 @@ class Tenant:
     max_staleness: float
     splits: tuple[str, ...]
     credential: Credential
+    populations: tuple[Population, ...] = ()
+    population_interval: float = 6 * 3600.0
+    reconcile: bool = False
 
 
 @dataclass(frozen=True, slots=True)

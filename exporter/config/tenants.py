@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import UNSET
 
 from exporter.config import schema
 from exporter.config.credentials import LoadContext, credential
 from exporter.config.durations import format_duration, parse_duration
-from exporter.config.settings import AUTO, CloudAddresses, Credential, Tenant
+from exporter.config.populations import check_populations, populations
+from exporter.config.settings import AUTO, CloudAddresses, Credential, Population, Tenant
 from exporter.document.rules import Complaint
 from exporter.errors import Problem
 from exporter.facts import SOURCES, SPLITS
@@ -25,6 +26,7 @@ TenantSection: TypeAlias = "Section[schema.TenantPart]"
 DefaultsSection: TypeAlias = "Section[schema.DefaultsPart]"
 
 POLL_INTERVAL = 3600.0
+POPULATION_INTERVAL = 6 * 3600.0
 SHORT_INTERVAL = 60.0
 
 
@@ -48,19 +50,23 @@ class TenantReader:
     defaults: DefaultsSection
     context: LoadContext
     default_credential: Credential | None = None
+    default_populations: dict[tuple[str, ...], tuple[Population, ...]] = field(default_factory=dict)
     reported: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         part = self.defaults.part.credential
         if part is not UNSET:
             self.default_credential = credential(self.defaults.inner("credential", part), self.context)
+        check_populations(self.defaults)
 
     def tenant(self, section: TenantSection) -> Tenant | None:
         """Make the tenant, or None with the problems recorded."""
         cloud = self._cloud(section)
         times = self._times(section, microsoft=isinstance(cloud, str))
         sources = self._words(section, "sources", SOURCES) or (AUTO,)
-        splits = self._words(section, "splits", SPLITS)
+        words = self._words(section, "splits", SPLITS)
+        splits = tuple(SPLITS) if words is None else words
+        check_populations(section)
         found = self._credential(section)
         if cloud is None or times is None or found is None or section.is_invalid(""):
             return None
@@ -73,8 +79,11 @@ class TenantReader:
             poll_interval=times[0],
             poll_timeout=times[1],
             max_staleness=times[2],
-            splits=tuple(SPLITS) if splits is None else splits,
+            splits=splits,
             credential=found,
+            populations=self._populations(section, splits),
+            population_interval=self._seconds(section, "population_interval", POPULATION_INTERVAL),
+            reconcile=bool(self._given(section, "reconcile")),
         )
 
     def _giver(self, section: TenantSection, key: str) -> TenantSection | DefaultsSection | None:
@@ -83,6 +92,24 @@ class TenantReader:
             if getattr(giver.part, key) is not UNSET or giver.is_invalid(key):
                 return giver
         return None
+
+    def _populations(self, section: TenantSection, splits: tuple[str, ...]) -> tuple[Population, ...]:
+        """Make the tenant's own populations or, once for all tenants with the same splits, those of the defaults."""
+        if section.part.populations is not UNSET:
+            return populations(section, splits, self.context)
+        if splits not in self.default_populations:
+            self.default_populations[splits] = populations(self.defaults, splits, self.context)
+        return self.default_populations[splits]
+
+    def _given(self, section: TenantSection, key: str) -> Any:
+        """Return the usable value of a key, None where there is none."""
+        giver = self._giver(section, key)
+        value = getattr(giver.part, key) if giver else UNSET
+        return None if value is UNSET else value
+
+    def _seconds(self, section: TenantSection, key: str, built_in: float) -> float:
+        text = self._given(section, key)
+        return built_in if text is None else parse_duration(text)
 
     def _cloud(self, section: TenantSection) -> CloudName | CloudAddresses | None:
         giver = self._giver(section, "cloud")

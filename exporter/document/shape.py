@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Shape = TypeVar("Shape")
 MAX_VALUES = 300_000
+TRUTHS = {"true": True, "false": False}
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +78,8 @@ class _Reader:
                 found = self._list(node, wanted, path)
             case inspect.LiteralType(), Text():
                 found = self._choice(node, [wanted], path)
+            case inspect.BoolType(), Text():
+                found = self._truth(node, path)
             case inspect.StrType(), Text():
                 complaint = rule.complaint(node.text) if rule else None
                 found = self._wrong(path, complaint) if complaint else node.text
@@ -92,6 +95,11 @@ class _Reader:
         if any(isinstance(each, inspect.LiteralType) and node.text in each.values for each in types):
             return node.text
         return self._wrong(path, not_among(node.text, _kinds(types), "value"))
+
+    def _truth(self, node: Text, path: str) -> object:
+        if node.text in TRUTHS:
+            return TRUTHS[node.text]
+        return self._wrong(path, Complaint("neither true nor false", "write true or false"))
 
     def _list(self, node: Sequence, wanted: inspect.ListType, path: str) -> object:
         items = [self.value(item, wanted.item_type, f"{path}[{at}]") for at, item in enumerate(node.items)]

@@ -167,7 +167,7 @@ class GraphClient:
             seconds = min(REQUEST_SECONDS, self.deadline - began)
             try:
                 async with clock.timeout(seconds):
-                    answer = await self._exchange(url, token)
+                    answer = await self._exchange(resource, url, token)
                 code = str(answer.status)
             except TimeoutError:
                 code = Reason.TIMEOUT
@@ -179,13 +179,15 @@ class GraphClient:
                 shared.observe(resource.name, code, clock.monotonic() - began)
         return answer
 
-    async def _exchange(self, url: str, token: str) -> Answer:
+    async def _exchange(self, resource: Resource, url: str, token: str) -> Answer:
         headers = {
             "Authorization": f"Bearer {token}",
-            "Accept": "application/json",
+            "Accept": resource.media_type,
             "User-Agent": self.connection.user_agent,
             "client-request-id": str(uuid.uuid4()),
         }
+        if resource.eventual:
+            headers["ConsistencyLevel"] = "eventual"
         proxy = proxy_for(url, self.connection.proxy)
         address = URL(url, encoded=True)
         request = self.connection.session.get(address, headers=headers, allow_redirects=False, proxy=proxy)

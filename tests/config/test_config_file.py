@@ -135,7 +135,10 @@ def test_defaults_hold_for_every_tenant_and_its_own_keys_win(tmp_path: Path) -> 
     assert settings.tenants == (first, second)
 
 
-KEYS_OF_TENANT = "cloud, sources, poll_interval, poll_timeout, max_staleness, splits, credential, tenant_id or name"
+KEYS_OF_TENANT = (
+    "cloud, sources, poll_interval, poll_timeout, max_staleness, splits, credential, populations, population_interval, "
+    "reconcile, tenant_id or name"
+)
 GUID_MEND = (
     "give the Tenant ID from the overview page of the Entra admin center; a domain name is not enough, because every "
     "token is checked against the id"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any, get_args
@@ -117,6 +118,8 @@ def documented(title: str) -> dict[str, str]:
     [
         ("Top level", "FilePart"),
         ("`defaults`", "DefaultsPart"),
+        ("`populations`", "PopulationPart"),
+        ("`exclude`", "ExcludePart"),
         ("`cloud`", "CloudAddressesPart"),
         ("`network`", "NetworkPart"),
         *((f"`{kind}`", part) for kind, part in KINDS.items()),
@@ -129,7 +132,7 @@ def test_the_page_lists_every_key_and_its_default(title: str, part: str) -> None
     assert set(keys) == set(properties)
     for key, value in properties.items():
         if "default" in value:
-            assert keys[key].strip("`") == re.sub("['\"]", "", str(value["default"]))
+            assert keys[key].strip("`") == json.dumps(value["default"]).replace('"', "")
 
 
 def test_the_page_lists_what_tenants_have_beyond_the_defaults() -> None:
