@@ -62,6 +62,13 @@ def at_least_one(value: str) -> int:
     return number
 
 
+def part(value: str) -> float:
+    """Read a number above 0 and at most 1."""
+    if not re.fullmatch(r"0?\.[0-9]{1,6}|1(\.0{1,6})?", value) or not float(value):
+        raise UnusableValueError(f"{quoted(value)} is not a part of 1", "write something like 0.5, or 1 for all")
+    return float(value)
+
+
 def duration(value: str) -> float:
     """Read a duration in Prometheus's format as seconds."""
     try:

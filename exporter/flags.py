@@ -13,6 +13,7 @@ from exporter.flag_values import (
     duration,
     file_name,
     loopback,
+    part,
     switch,
     telemetry_path,
     text,
@@ -46,7 +47,10 @@ class Command:
 
 COMMANDS = {
     "serve": Command("run the exporter (the default)", endless=True),
-    "check": Command("validate the configuration, then ask every tenant once"),
+    "check": Command(
+        "validate the configuration, then ask every tenant once",
+        Words("[TENANT ...]", "TENANT", "ask only these, by name or id; without one all are asked"),
+    ),
     "once": Command("poll every tenant once and write the exposition out"),
     "demo": Command(
         "serve the tenants of the embedded simulator; needs no Azure account and no configuration", endless=True
@@ -134,6 +138,15 @@ TEXTFILE = Flag(
 OFFLINE = Flag("offline", switch, "false", "validate the files only", "", ("check",))
 SCHEMA = Flag("schema", switch, "false", "print the configuration file's JSON Schema", "", ("check",))
 CHECK_FORMAT = Flag("format", OneOf(("table", "json")), "table", "how to print the findings", "FORMAT", ("check",))
+FAILURES_ONLY = Flag("failures-only", switch, "false", "print only what is not well", "", ("check",))
+LIMIT_SHARE = Flag(
+    "limit-share",
+    part,
+    "0.5",
+    "how much of Microsoft's request limits to use; the rest is left to a running exporter",
+    "PART",
+    ("check", "once"),
+)
 TENANTS = Flag("tenants", at_least_one, "5", "number of simulated tenants", "N", ("simulate",))
 SIMULATE_LISTEN = Flag(
     "listen-address", loopback, "127.0.0.1:0", "address on loopback; port 0 takes a free one", "ADDRESS", ("simulate",)
@@ -169,6 +182,8 @@ FLAGS: tuple[Flag[Any], ...] = (
     OFFLINE,
     SCHEMA,
     CHECK_FORMAT,
+    FAILURES_ONLY,
+    LIMIT_SHARE,
     TENANTS,
     SIMULATE_LISTEN,
     WRITE_CONFIG,

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from exporter.assembly import COUNT, DETAILS, SOURCES, Assembly, Options
 from exporter.clock import Clock
-from exporter.commands.options import gathering, options_of, refuse_bad_arguments, with_web_config, writing
+from exporter.commands.findings import Finding, Findings
+from exporter.commands.options import (
+    asking_gently,
+    gathering,
+    options_of,
+    refuse_bad_arguments,
+    with_web_config,
+    writing,
+)
 from exporter.config.schema import json_schema
 from exporter.config.settings import AUTO
-from exporter.errors import PollError, Reason
+from exporter.document.rules import not_among
+from exporter.errors import PollError, Problem, Reason
 from exporter.exit_status import DONE, NO_ANSWER, UNUSABLE
-from exporter.flags import CHECK_FORMAT, OFFLINE, SCHEMA
+from exporter.flags import CHECK_FORMAT, FAILURES_ONLY, OFFLINE, SCHEMA
 from exporter.identity.claims import Claims, read_claims
 from exporter.output import put
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from exporter.arguments import Arguments
     from exporter.config.settings import Settings, Tenant
-    from exporter.errors import Problem
     from exporter.facts import Resource
     from exporter.progress import Progress
     from exporter.reports.report import Source
@@ -36,54 +42,6 @@ SECONDS = 120.0
 HARMLESS = frozenset({"openid", "profile", "email", "offline_access"})
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What was found of a tenant's `subject`: its token, or a source. `ok` is None for a remark."""
-
-    tenant: str
-    subject: str
-    ok: bool | None
-    sentence: str
-
-
-@dataclass
-class Findings:
-    """All that a check found. `unanswered` are the tenants of which no report can be had."""
-
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    tenants: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    unanswered: list[str] = field(default_factory=list)
-
-    def as_json(self) -> str:
-        """Write it for a program."""
-        ok = not self.problems and not self.unanswered
-        content = {"ok": ok, **asdict(self), "problems": [str(problem) for problem in self.problems]}
-        return msgspec.json.format(msgspec.json.encode(content)).decode()
-
-    def as_table(self) -> str:
-        """Write it for a person."""
-        lines = [f"error: {problem}" for problem in self.problems] + [f"warning: {text}" for text in self.warnings]
-        if not self.problems:
-            lines.append(
-                f"The configuration is valid: {len(self.tenants)} tenant{'' if len(self.tenants) == 1 else 's'}."
-            )
-        if self.findings:
-            lines += ["", *_table(self.findings)]
-        if self.unanswered:
-            lines += ["", f"No report can be had of: {', '.join(self.unanswered)}."]
-        return "\n".join(lines)
-
-
-def _table(findings: Iterable[Finding]) -> list[str]:
-    words = {True: "ok", False: "FAILED", None: "note"}
-    rows = [("TENANT", "WHAT", "RESULT", "MEANING")]
-    rows += [(one.tenant, one.subject, words[one.ok], one.sentence) for one in findings]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
-
-
 def run(arguments: Arguments, progress: Progress) -> int:
     """Run the command."""
     if arguments[SCHEMA]:
@@ -91,14 +49,16 @@ def run(arguments: Arguments, progress: Progress) -> int:
         with writing("standard output"):
             put(json.dumps(json_schema(), indent=2) + "\n")
         return DONE
-    options, found = options_of(arguments), Findings(problems=list(arguments.problems))
+    options, found = asking_gently(options_of(arguments), arguments), Findings(problems=list(arguments.problems))
     with gathering(found.problems):
         with_web_config(options)
     with gathering(found.problems):
         settings = options.load()
+        settings = replace(settings, tenants=chosen(settings.tenants, arguments.words, found.problems))
         found.warnings, found.tenants = list(settings.warnings), [tenant.name for tenant in settings.tenants]
         if not arguments[OFFLINE] and not found.problems:
             found = asyncio.run(ask_tenants(options, settings, progress))
+    found = found.only_failures() if arguments[FAILURES_ONLY] else found
     with writing("standard output"):
         put(f"{found.as_json() if arguments[CHECK_FORMAT] == 'json' else found.as_table()}\n")
     if found.problems:
@@ -106,26 +66,37 @@ def run(arguments: Arguments, progress: Progress) -> int:
     return NO_ANSWER if found.unanswered else DONE
 
 
+def chosen(tenants: tuple[Tenant, ...], words: Sequence[str], problems: list[Problem]) -> tuple[Tenant, ...]:
+    """Return the tenants of these names or ids, in the order of the configuration; all, where none is named."""
+    known = {tenant.name for tenant in tenants} | {tenant.tenant_id for tenant in tenants}
+    for word in words:
+        if word not in known and word.lower() not in known:
+            complaint = not_among(word, sorted(tenant.name for tenant in tenants), "tenant")
+            problems.append(Problem("command line", complaint.what, complaint.hint))
+    wanted = {*words, *map(str.lower, words)}
+    return tuple(one for one in tenants if not words or one.name in words or one.tenant_id in wanted)
+
+
 async def ask_tenants(options: Options, settings: Settings, progress: Progress, clock: Clock | None = None) -> Findings:
     """Ask every tenant for a token and each of its sources for its first page."""
     assembly, permits = Assembly(options, clock or Clock()), asyncio.Semaphore(AT_ONCE)
     tenants = assembly.owned(settings)
-    found = Findings(warnings=list(settings.warnings), tenants=[tenant.name for tenant in tenants])
+    found = Findings(warnings=list(settings.warnings), tenants=[tenant.name for tenant in tenants], asked=True)
 
     async def one(tenant: Tenant) -> list[Finding]:
         async with permits:
             findings = await _ask(assembly, tenant)
-        progress.step(f"; last: {tenant.name}")
+        if not _answers(tenant, findings):
+            found.unanswered.append(tenant.name)
+        progress.step(f", {len(found.unanswered)} cannot be polled; last: {tenant.name}")
         return findings
 
     progress.begin("tenants asked", len(tenants))
     async with assembly.connected(settings.network), asyncio.TaskGroup() as tasks:
-        asked = [(tenant, tasks.create_task(one(tenant))) for tenant in tenants]
+        asked = [tasks.create_task(one(tenant)) for tenant in tenants]
     progress.end()
-    for tenant, task in asked:
-        found.findings += task.result()
-        if not _answers(tenant, task.result()):
-            found.unanswered.append(tenant.name)
+    found.findings = [finding for task in asked for finding in task.result()]
+    found.unanswered.sort(key=found.tenants.index)
     return found
 
 
@@ -171,7 +142,7 @@ def _superfluous(tenant: Tenant, claims: Claims | None) -> list[Finding]:
     extra = sorted((claims.permissions if claims else set()) - needed - HARMLESS)
     if not extra:
         return []
-    return [Finding(tenant.name, "token", ok=None, sentence=f"{', '.join(extra)} is not needed here; take it away")]
+    return [Finding(tenant.name, "token", ok=None, sentence=f"{', '.join(extra)} is not needed here; remove it")]
 
 
 def _advice(source: Source, error: PollError, claims: Claims | None) -> str:

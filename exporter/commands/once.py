@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
-from exporter.commands.options import gathering, options_of, writing
+from exporter.commands.options import asking_gently, gathering, options_of, writing
 from exporter.errors import ConfigError, Problem
 from exporter.exit_status import DONE, NO_ANSWER
 from exporter.flags import TEXTFILE
@@ -31,7 +31,7 @@ def run(arguments: Arguments, progress: Progress) -> int:
     textfile, problems = arguments.get(TEXTFILE), list(arguments.problems)
     if textfile is not None and textfile.exists() and not textfile.is_file():  # /dev/null would be a file afterwards
         problems.append(Problem("--textfile", "this is a directory or a device, not a file", "name a file"))
-    options = options_of(arguments)
+    options = asking_gently(options_of(arguments), arguments)
     with gathering(problems):
         settings = options.load()
     if problems:

@@ -16,6 +16,7 @@ from exporter.flags import (
     CLOUD,
     CONFIG_FILE,
     LIFECYCLE,
+    LIMIT_SHARE,
     LISTEN,
     MAX_REQUESTS,
     POLL_INTERVAL,
@@ -60,6 +61,11 @@ def options_of(arguments: Arguments) -> Options:
         shard=arguments[SHARD],
         total_shards=arguments[TOTAL_SHARDS],
     )
+
+
+def asking_gently(options: Options, arguments: Arguments) -> Options:
+    """Leave the other part of Microsoft's limits to a daemon that asks with the same application."""
+    return replace(options, limits=options.limits.part(arguments[LIMIT_SHARE]))
 
 
 def everything_loaded(arguments: Arguments) -> tuple[Options, Settings]:

@@ -32,6 +32,14 @@ class RequestLimits:
         """Give the limits of one of so many processes that divide the tenants, and ask with the same applications."""
         return replace(self, over_all_tenants=max(1, self.over_all_tenants // shards))
 
+    def part(self, share: float) -> RequestLimits:
+        """Give this part of the limits, more than 0 and at most 1: somebody else asks with the same applications."""
+        return replace(
+            self,
+            per_tenant=max(1, int(self.per_tenant * share)),
+            over_all_tenants=max(1, int(self.over_all_tenants * share)),
+        )
+
 
 class Limiters:
     """The limits of every application and tenant; they outlive a reload, as Graph's own counters do."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.assembly import Options
-from exporter.commands.check import Findings, ask_tenants
+from exporter.commands.check import ask_tenants
 from exporter.config.settings import ClientSecret, CloudAddresses, Network, Settings
 from exporter.document.secret import Secret
+from exporter.graph.limits import RequestLimits
 from exporter.logs import logging_to
 from exporter.progress import Progress
 from exporter.simulator import Ending, Fault, Limits, SimulatedApp, SimulatedTenant, Simulation, graph_error
@@ -24,6 +25,8 @@ from tests.running import CLIENT_ID, COUNT, DETAILS, SECRET, configured, simulat
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from exporter.commands.findings import Findings
 
 AUDIT_LOG, REPORTS = "AuditLog.Read.All", "Reports.Read.All"
 AUDIT_LOG_ID, REPORTS_ID = "b0afded3-3588-46d8-8b3d-9842eff778da", "230c1aed-a721-4c5d-9cb4-a90514e508ef"
@@ -81,6 +84,34 @@ def test_all_is_well() -> None:
     assert json.loads(found.as_json())["ok"] is True
 
 
+def test_only_failures_and_a_summary() -> None:
+    """`--failures-only` leaves what is not well and the summary; where all is well, only that."""
+    found = asked(simulated(1, **with_roles(REPORTS)), simulated(2)).only_failures()
+    assert [(one.tenant, one.subject, one.ok) for one in found.findings] == [("tenant-1", DETAILS, False)]
+    assert found.as_table().splitlines()[-1] == "2 of 2 tenants can be polled."
+    assert asked(simulated(2)).only_failures().as_table().splitlines() == [
+        "The configuration is valid: 1 tenant.", "", "1 of 1 tenant can be polled.",
+    ]  # fmt: skip
+
+
+def test_a_running_daemon_keeps_its_part_of_the_limits() -> None:
+    """With half of the limits, what a check asks in ten seconds is never more than half of what an application may."""
+
+    async def main(clock: ManualClock) -> None:
+        tenants = [simulated(number, users=3) for number in range(1, 101)]
+        async with Simulation(tenants, clock=clock) as simulation:
+            wanted = tuple(configured(simulation, tenant) for tenant in tenants)
+            settings = Settings(wanted, Network(ca_file=simulation.ca_file), (), (), (), "")
+            options = Options(load=lambda: settings, limits=RequestLimits().part(0.5))
+            found = await ask_tenants(options, settings, Progress(), clock)
+            assert found.unanswered == []
+            peaks = simulation.peak_requests()
+            assert 40 < peaks[CLIENT_ID, None] <= 61
+            assert max(number for (_, tenant), number in peaks.items() if tenant) <= 2
+
+    run(main)
+
+
 def test_a_graph_without_options_is_no_failure() -> None:
     """Where Graph refuses `$top`, polls do without it, and so does the check."""
     found = asked(simulated(1, refused_options=frozenset({"$top"})))
@@ -117,7 +148,7 @@ def test_a_missing_permission_is_named_with_its_id(source: str, held: str, missi
         False,
         f"application permission {missing} (id {number}) is missing; grant it and give admin consent",
     )
-    assert remarks(found) == [f"{held} is not needed here; take it away"]
+    assert remarks(found) == [f"{held} is not needed here; remove it"]
     assert found.unanswered == ["tenant-1"]
 
 
@@ -133,7 +164,7 @@ def test_what_is_superfluous_is_named() -> None:
     """The exporter should hold no more than it needs: each permission beyond is told, and is no failure."""
     roles = (AUDIT_LOG, "Directory.ReadWrite.All", "User.Read.All")
     found = asked(simulated(1, **with_roles(*roles)), sources=(DETAILS,))
-    assert remarks(found) == ["Directory.ReadWrite.All, User.Read.All is not needed here; take it away"]
+    assert remarks(found) == ["Directory.ReadWrite.All, User.Read.All is not needed here; remove it"]
     assert told(found, DETAILS) == (True, READ)
     assert found.unanswered == []
 
@@ -232,7 +263,7 @@ def test_the_table_is_for_people() -> None:
     for row in rows:
         assert row[header.index("RESULT") :].startswith(("ok  ", "FAILED  ", "note  "))
         assert row[header.index("MEANING") - 1] == " "
-    assert table.splitlines()[-1] == "No report can be had of: a-longer-name."
+    assert table.splitlines()[-1] == "1 of 2 tenants can be polled; no report can be had of: a-longer-name."
 
 
 def test_the_command_ends_with_status_3(tmp_path: Path) -> None:

@@ -196,6 +196,37 @@ def test_check_asks_every_tenant_once(command: Command, simulation: Simulation, 
     check_secrecy(simulation, [ended.out, ended.log])
 
 
+def test_check_asks_only_who_is_named(command: Command, simulation: Simulation, tmp_path: Path) -> None:
+    """Tenants named, or given by id in any spelling, are asked, and no other; status and summary are of them."""
+    config = write_config(tmp_path, simulation, "contoso", "fabrikam", "woodgrove")
+    fabrikam = next(one.tenant_id for one in simulation.tenants.values() if one.name == "fabrikam")
+    ended = command("check", f"--config.file={config}", fabrikam.upper(), "contoso")
+    assert ended.status == 0
+    assert ended.out.splitlines()[-1] == "2 of 2 tenants can be polled."
+    assert "woodgrove" not in ended.out
+    assert command("check", "woodgrove", f"--config.file={config}").status == 3
+
+
+def test_a_tenant_that_is_not_there_is_answered_with_the_nearest(
+    command: Command, config: Path, simulation: Simulation
+) -> None:
+    """A misspelt tenant is status 2 with the nearest name, and nobody is asked."""
+    asked = len(simulation.requests)
+    ended = command("check", f"--config.file={config}", "contso")
+    assert (ended.status, len(simulation.requests)) == (2, asked)
+    assert 'command line: unknown tenant "contso"; did you mean "contoso"?' in ended.out
+
+
+def test_check_shows_its_progress_on_a_terminal(config: Path, tmp_path: Path) -> None:
+    """On a terminal standard error tells how many tenants are asked and how many cannot be polled."""
+    ours, theirs = pty.openpty()
+    with Process(tmp_path, "check", f"--config.file={config}", stderr=theirs) as process:
+        os.close(theirs)
+        seen = read_terminal(ours)
+        assert process.wait() == 0
+    assert "2 of 2 tenants asked, 0 cannot be polled; last: " in seen
+
+
 def test_once_writes_the_exposition(command: Command, config: Path, simulation: Simulation) -> None:
     """Standard output is the report and health of all tenants, well-formed and true; the exit status is 0."""
     ended = command("once", f"--config.file={config}")
