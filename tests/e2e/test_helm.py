@@ -16,7 +16,7 @@ from exporter.arguments import parse
 from exporter.config.load import load
 from exporter.flags import LISTEN, SHARD, TOTAL_SHARDS
 from tests.docs.pages import page
-from tests.e2e.charts import CHART, SCENARIOS, complaints, helm, rendered
+from tests.e2e.charts import CHART, SCENARIOS, complaints, helm, rendered, supported_versions
 from tests.e2e.containers import installed, run
 from tests.e2e.servers import ROOT, promtool
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 DIRECTORY = "/etc/entra-mfa-exporter"
+TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
+LINKS = {"runbook_url": "https://git.example/entra-mfa-exporter/blob/main/", "dashboard_url": "https://grafana.example"}
 # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 RESTRICTED_VOLUMES = {
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret",
@@ -52,7 +54,7 @@ def test_scenarios_leave_nothing_out() -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_objects_are_valid(scenario: str, tmp_path: Path) -> None:
     """Every object fits the schema of its kind, without a key that the kind does not know."""
-    assert complaints(rendered(scenario).objects, tmp_path) == ""
+    assert complaints(rendered(scenario).objects, tmp_path, supported_versions()) == ""
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "ServiceMonitor", "PrometheusRule"])
@@ -146,7 +148,7 @@ def test_shards_know_their_ordinal() -> None:
     assert "pod-index" in ordinal["valueFrom"]["fieldRef"]["fieldPath"]
     assert f"--total-shards={workload['spec']['replicas']}" in release.container["args"]
     assert release.the("Service")["spec"]["clusterIP"] == "None"
-    assert workload["spec"]["serviceName"] == release.the("Service")["metadata"]["name"]
+    assert workload["spec"]["serviceName"] == release.the("Service")["metadata"]["name"] == "entra-shards"
 
 
 def test_workload_identity() -> None:
@@ -171,19 +173,20 @@ def test_configuration_is_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scenario", ["demo", "sharded"])
 def test_rules_are_the_same(scenario: str, tmp_path: Path) -> None:
-    """promtool takes the rules in the operator's object; they are those for Prometheus, with links where asked for."""
+    """The rules in the operator's object are those for Prometheus, with links that lead somewhere or none at all."""
     spec = rendered(scenario).the("PrometheusRule")["spec"]
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(spec))
     checked = promtool("check", "rules", str(tmp_path / "rules.yml"))
     assert checked.returncode == 0, checked.stdout.decode()
-    files = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
-    sharded = scenario == "sharded"
-    base, grafana = (
-        ("https://git.example/entra-mfa-exporter/blob/main/", "https://grafana.example") if sharded else ("", "")
-    )
-    texts = [file.read_text().replace("runbook_url: docs/", f"runbook_url: {base}docs/") for file in files]
-    texts = [text.replace('dashboard_url: "/d/', f'dashboard_url: "{grafana}/d/') for text in texts]
-    shipped = [group for text in texts for group in yaml.safe_load(text)["groups"]]
+    linked = scenario == "sharded"
+    shipped = []
+    for file in sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml")):
+        shipped += yaml.safe_load(file.read_text())["groups"]
+    for notes in (rule["annotations"] for group in shipped for rule in group["rules"] if "annotations" in rule):
+        for name, base in LINKS.items():
+            link = notes.pop(name, None)
+            if linked and link is not None:
+                notes[name] = base + link
     assert spec["groups"][: len(shipped)] == shipped
     assert shipped
 
@@ -213,7 +216,7 @@ def test_chart_test(demo: str) -> None:
     ("values", "said"),
     [
         (["demo=false"], "Nothing says what to poll"),
-        (["config.tenants[0].name=x"], "Only one of these can say what is polled: demo, config."),
+        ([f"config.tenants[0].tenant_id={TENANT}"], "Only one of these can say what is polled: demo, config."),
         (["sharding=true"], "The demo has no shards"),
         (["web.scheme=https"], "no web.configSecret turns TLS on"),
         (["replcias=2"], "additional properties 'replcias' not allowed"),

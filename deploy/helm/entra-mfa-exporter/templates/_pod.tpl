@@ -1,15 +1,10 @@
 {{/* The pod of both the Deployment and the StatefulSet. */}}
 {{- define "exporter.pod" -}}
-{{- $configured := or .Values.config .Values.existingConfig.configMap .Values.existingConfig.secret -}}
+{{- $identity := dict }}
+{{- if .Values.workloadIdentity.enabled }}{{ $identity = dict "azure.workload.identity/use" "true" }}{{ end -}}
 metadata:
   labels:
-    {{- include "exporter.labels" . | nindent 4 }}
-    {{- if .Values.workloadIdentity.enabled }}
-    azure.workload.identity/use: "true"
-    {{- end }}
-    {{- with .Values.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "exporter.labels" (list . .Values.podLabels $identity) | nindent 4 }}
   {{- with .Values.podAnnotations }}
   annotations:
     {{- toYaml . | nindent 4 }}
@@ -21,35 +16,25 @@ spec:
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
   securityContext:
-    {{- toYaml .Values.podSecurityContext | nindent 4 }}
-  {{- with .Values.imagePullSecrets }}
-  imagePullSecrets:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+    {{- toYaml (default dict .Values.podSecurityContext) | nindent 4 }}
   {{- with .Values.priorityClassName }}
   priorityClassName: {{ . }}
+  {{- end }}
+  {{- with .Values.dnsPolicy }}
+  dnsPolicy: {{ . }}
+  {{- end }}
+  {{- range $key := list "imagePullSecrets" "hostAliases" "dnsConfig" "initContainers" "nodeSelector" "affinity" "tolerations" "topologySpreadConstraints" }}
+  {{- with get $.Values $key }}
+  {{ $key }}:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   {{- end }}
   containers:
     - name: exporter
       image: {{ include "exporter.image" . | quote }}
       imagePullPolicy: {{ .Values.image.pullPolicy }}
       args:
-        - {{ ternary "demo" "serve" .Values.demo }}
-        {{- if $configured }}
-        - --config.file=/etc/entra-mfa-exporter/config/{{ ternary "exporter.yml" .Values.existingConfig.key (not (empty .Values.config)) }}
-        {{- end }}
-        {{- if .Values.web.configSecret }}
-        - --web.config.file=/etc/entra-mfa-exporter/web/{{ .Values.web.configKey }}
-        {{- end }}
-        {{- if .Values.sharding }}
-        - --shard=$(POD_INDEX)
-        - --total-shards={{ .Values.replicas }}
-        {{- end }}
-        - --log.level={{ .Values.log.level }}
-        - --log.format={{ .Values.log.format }}
-        {{- with .Values.extraArgs }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "exporter.arguments" . | nindent 8 }}
       {{- if or .Values.sharding .Values.env }}
       env:
         {{- if .Values.sharding }}
@@ -68,42 +53,58 @@ spec:
       {{- end }}
       ports:
         - name: http
-          containerPort: 10088
+          containerPort: {{ .Values.web.port }}
           protocol: TCP
       livenessProbe:
         {{- include "exporter.probe" (dict "values" .Values "path" "/-/healthy") | nindent 8 }}
-        {{- toYaml .Values.probes.liveness | nindent 8 }}
+        {{- with .Values.probes.liveness }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       readinessProbe:
         {{- include "exporter.probe" (dict "values" .Values "path" "/-/ready") | nindent 8 }}
-        {{- toYaml .Values.probes.readiness | nindent 8 }}
+        {{- with .Values.probes.readiness }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with .Values.resources }}
       resources:
-        {{- toYaml .Values.resources | nindent 8 }}
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       securityContext:
-        {{- toYaml .Values.securityContext | nindent 8 }}
+        {{- toYaml (default dict .Values.securityContext) | nindent 8 }}
       {{- with include "exporter.mounts" . | trim }}
       volumeMounts:
         {{- . | nindent 8 }}
       {{- end }}
+    {{- with .Values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- with include "exporter.volumes" . | trim }}
   volumes:
     {{- . | nindent 4 }}
   {{- end }}
-  {{- with .Values.nodeSelector }}
-  nodeSelector:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with .Values.affinity }}
-  affinity:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with .Values.tolerations }}
-  tolerations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with .Values.topologySpreadConstraints }}
-  topologySpreadConstraints:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+{{- end }}
+
+{{- define "exporter.arguments" -}}
+- {{ ternary "demo" "serve" .Values.demo }}
+{{- if .Values.config }}
+- --config.file=/etc/entra-mfa-exporter/config/exporter.yml
+{{- else if or .Values.existingConfig.configMap .Values.existingConfig.secret }}
+- --config.file=/etc/entra-mfa-exporter/config/{{ .Values.existingConfig.key }}
+{{- end }}
+- --web.listen-address=:{{ .Values.web.port }}
+- --web.telemetry-path={{ .Values.web.telemetryPath }}
+{{- if .Values.web.configSecret }}
+- --web.config.file=/etc/entra-mfa-exporter/web/{{ .Values.web.configKey }}
+{{- end }}
+{{- if .Values.sharding }}
+- --shard=$(POD_INDEX)
+- --total-shards={{ .Values.replicas }}
+{{- end }}
+- --log.level={{ .Values.log.level }}
+- --log.format={{ .Values.log.format }}
+{{- with .Values.extraArgs }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "exporter.probe" -}}
