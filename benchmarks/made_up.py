@@ -10,7 +10,9 @@ import msgspec
 from exporter.facts import SPLITS
 from exporter.metrics.exposition import render
 from exporter.metrics.family import Sample, sample
-from exporter.polling.health import TENANT_INFO, Health
+from exporter.polling.health import TENANT_INFO, health_samples
+from exporter.polling.history import SourceRecord
+from exporter.polling.shown import NO_LINES, State, shown
 from exporter.polling.snapshot import Snapshot, SnapshotStore
 from exporter.reports.rows import decode_page
 from exporter.reports.user_registration_details import Reading
@@ -45,13 +47,12 @@ def samples(
 ) -> Iterator[tuple[dict[str, str], list[Sample]]]:
     """Give all that is shown of a tenant, with the labels that go in front."""
     tenant, counted = name_of(number), report(seed % KINDS, splits)
-    health = Health(3600.0)
-    health.count(SOURCE, None)
-    health.succeeded(SOURCE, counted, NOW + number + seed / 7)
-    health.last_attempt, health.duration = health.last_success, 1 + number % 97 / 7
+    at, record = NOW + number + seed / 7, SourceRecord()
+    record.succeeded(shown(counted, SOURCE, NO_LINES, completed_at=at, completed=at), 1 + number % 97 / 7)
+    health = health_samples({SOURCE: record}, SOURCE, state=State.FRESH, interval=3600.0)
     info = sample(TENANT_INFO, 1, tenant_id=f"7e4a0000-0000-4000-8000-{number:012x}", cloud="global")
     yield {"tenant": tenant, "source": SOURCE, "population": "all"}, list(counted.samples)
-    yield {"tenant": tenant}, list(health.samples(SOURCE))
+    yield {"tenant": tenant}, list(health)
     yield {"tenant": tenant}, [info]
 
 

@@ -29,11 +29,14 @@ from exporter.identity.request import asker
 from exporter.identity.tokens import TokenSource
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.choice import Choice
-from exporter.polling.health import HEALTH_FAMILIES, Health
+from exporter.polling.health import HEALTH_FAMILIES
+from exporter.polling.history import history_of
 from exporter.polling.poller import Poller
+from exporter.polling.restore import restore
 from exporter.polling.schedule import Schedule
 from exporter.polling.shard import owner
 from exporter.polling.snapshot import SnapshotStore
+from exporter.polling.storage import ReportStorage
 from exporter.reports.credential_user_registration_count import CredentialUserRegistrationCount
 from exporter.reports.report import REPORT_FAMILIES, Source
 from exporter.reports.user_registration_details import UserRegistrationDetails
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 
     from exporter.clock import Clock
     from exporter.config.settings import Network, Settings, Tenant
+    from exporter.polling.history import History
 
 POLLS_AT_ONCE = 500
 MICROSOFTS_LIMITS = RequestLimits()
@@ -85,6 +89,7 @@ class Options:
     auto_reload_seconds: float = 30.0
     shard: int = 0
     total_shards: int = 1
+    storage_path: Path | None = None
     limits: RequestLimits = MICROSOFTS_LIMITS
 
 
@@ -102,6 +107,9 @@ class Assembly:
             total_shards=options.total_shards,
             endpoints=ENDPOINTS,
         )
+        self.storage: ReportStorage | None = None
+        if options.storage_path is not None:
+            self.storage = ReportStorage(options.storage_path, clock, self.self_metrics.storage_write_failed)
         self._limiters = Limiters(options.limits.for_one_of(options.total_shards), clock)
         self._slots = defaultdict[Cloud, asyncio.Semaphore](lambda: asyncio.Semaphore(POLLS_AT_ONCE))
         self._random = random.Random()  # noqa: S311 - for jitter
@@ -135,20 +143,27 @@ class Assembly:
         names = {tenant.name for tenant in tenants}
         self._tokens = {name: held for name, held in self._tokens.items() if name in names}
 
-    def poller(self, tenant: Tenant, source: str, offset: float) -> Poller:
-        """Put a poller together; its first poll is due in `offset` seconds."""
-        preferred, fallback = (DETAILS, COUNT) if source == AUTO else (SOURCES[source], None)
-        health = Health(tenant.poll_interval)
+    def poller(self, tenant: Tenant, source: str, offset: float, earlier: Sequence[History] = ()) -> Poller:
+        """Put a poller together; its first poll is due in `offset` seconds.
+
+        It goes on from the `earlier` histories of its tenant or, where there are none, from what was kept.
+        """
+        choice = Choice(DETAILS, COUNT) if source == AUTO else Choice(SOURCES[source])
+        history = history_of((one.name for one in choice.sources), earlier)
+        if self.storage is not None and not earlier:
+            wait = restore(history, tenant, self.storage, self.clock)
+            offset = offset if wait is None else wait
         return Poller(
             tenant,
-            Choice(tenant.name, preferred, fallback, self.clock, health.count),
-            health,
+            choice,
+            history,
             connect=partial(self.client, tenant, self.tokens(tenant)),
             slot=partial(self._slot, cloud_of(tenant)),
             schedule=Schedule(self.clock.monotonic() + offset, tenant.poll_interval, self._random),
             store=self.store,
             key=(tenant.name, source),
             clock=self.clock,
+            storage=self.storage,
         )
 
     def client(self, tenant: Tenant, tokens: TokenSource, deadline: float) -> GraphClient:

@@ -59,6 +59,13 @@ class PollError(ExporterError):
         self.retry_after = retry_after
 
 
+class EmptyReportError(PollError):
+    """A report without a user: no tenant is without users, so it is none."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(Reason.INCOMPLETE, sentence)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong in the configuration: where it stands, what it is, how to mend it."""

@@ -130,6 +130,14 @@ WEB_CONFIG = Flag(
 )
 LIFECYCLE = Flag("web.enable-lifecycle", switch, "false", "allow POST /-/reload", "", SERVING)
 MAX_REQUESTS = Flag("web.max-requests", at_least_one, "40", "concurrent scrapes; past it 503", "N", SERVING)
+STORAGE = Flag(
+    "storage.path",
+    file_name,
+    None,
+    "directory in which the last complete report of each tenant is kept over restarts",
+    "DIRECTORY",
+    ("serve", "once"),
+)
 SHARD = Flag("shard", whole_number, "0", "poll only the tenants of this shard", "N", ("serve", "once"))
 TOTAL_SHARDS = Flag("total-shards", at_least_one, "1", "number of shards", "N", ("serve", "once"))
 TEXTFILE = Flag(
@@ -176,6 +184,7 @@ FLAGS: tuple[Flag[Any], ...] = (
     WEB_CONFIG,
     LIFECYCLE,
     MAX_REQUESTS,
+    STORAGE,
     SHARD,
     TOTAL_SHARDS,
     TEXTFILE,

@@ -15,7 +15,7 @@ from exporter.errors import Reason
 from exporter.graph.retry import TRANSIENT
 from exporter.identity.tokens import outcome
 from exporter.polling.choice import REFUSED
-from exporter.polling.health import State
+from exporter.polling.shown import State
 from exporter.reports.users_registered import INCLUDED
 from exporter.simulator.graph import resource
 from exporter.simulator.reports import USER_TYPES

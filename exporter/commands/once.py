@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from exporter.assembly import Assembly, Options
@@ -16,6 +17,7 @@ from exporter.output import put, write_atomically
 from exporter.polling.fleet import Fleet
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from exporter.arguments import Arguments
@@ -49,12 +51,24 @@ async def poll_once(options: Options, settings: Settings, progress: Progress) ->
     """
     assembly = Assembly(options, Clock())
     fleet = Fleet(assembly.poller, assembly.store)
-    async with assembly.connected(settings.network):
+    async with _storage(assembly), assembly.connected(settings.network):
         fleet.apply(assembly.owned(settings))
         pollers = list(fleet.pollers())
         failed = await _poll_all(pollers, progress)
         fleet.stop()
     return b"".join(await assembly.store.joined(Format.TEXT)), failed
+
+
+@asynccontextmanager
+async def _storage(assembly: Assembly) -> AsyncIterator[None]:
+    if assembly.storage is None:
+        yield
+        return
+    await assembly.storage.open(asyncio.Event())
+    try:
+        yield
+    finally:
+        assembly.storage.close()
 
 
 async def _poll_all(pollers: list[tuple[str, Poller]], progress: Progress) -> int:

@@ -22,6 +22,7 @@ from exporter.flags import (
     POLL_INTERVAL,
     POLL_SOURCES,
     SHARD,
+    STORAGE,
     TELEMETRY_PATH,
     TOTAL_SHARDS,
     WEB_CONFIG,
@@ -60,6 +61,7 @@ def options_of(arguments: Arguments) -> Options:
         auto_reload_seconds=arguments[AUTO_RELOAD],
         shard=arguments[SHARD],
         total_shards=arguments[TOTAL_SHARDS],
+        storage_path=arguments.get(STORAGE),
     )
 
 

@@ -44,7 +44,8 @@ class Reloading:
         return self._settings.good
 
     @property
-    def _refused(self) -> tuple[Problem, ...]:
+    def refused(self) -> tuple[Problem, ...]:
+        """What is wrong with the files as they are now."""
         return (*self._protection.files.problems, *self._settings.problems)
 
     def request(self) -> None:
@@ -77,10 +78,10 @@ class Reloading:
                 if await self._protection.files.has_changed():
                     await self._reload_web()
                 await self._settings.load_again()
-                self._note_refused(self._refused)
-                if not self._refused:
+                self._note_refused(self.refused)
+                if not self.refused:
                     self.note_loaded()
-                return Reloaded(self._refused)
+                return Reloaded(self.refused)
 
     async def _reload_web(self) -> None:
         await self._protection.files.load_again()
@@ -90,7 +91,7 @@ class Reloading:
 
     def _note_refused(self, problems: Iterable[Problem]) -> None:
         """Log the `problems` of what was loaded just now, and count whether anything at all is refused."""
-        self._assembly.self_metrics.reloaded(successful=not self._refused, at=self._assembly.clock.time())
+        self._assembly.self_metrics.reloaded(successful=not self.refused, at=self._assembly.clock.time())
         for problem in problems:
             log.error("the new configuration cannot be used, the old one stays", extra=fields(problem=str(problem)))
 

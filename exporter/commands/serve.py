@@ -7,7 +7,7 @@ import gc
 import logging
 import signal
 import sys
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from exporter import __version__
@@ -25,15 +25,16 @@ from exporter.web.server import Reloaded, Served, Server, listening
 from exporter.web.status_page import StatusPage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from exporter.arguments import Arguments
-    from exporter.config.settings import Network, Settings
+    from exporter.config.settings import Network, Settings, Tenant
     from exporter.progress import Progress
 
 log = logging.getLogger(__name__)
 #: So long a thread keeps the event loop waiting; Python's 5 ms are longer than a scrape takes.
 SWITCH_SECONDS = 0.001
+LOOK_FOR_LEFT_SECONDS = 3600.0
 
 
 class Exporter:
@@ -62,31 +63,45 @@ class Exporter:
             max_requests=self._options.max_requests,
             enable_lifecycle=self._options.enable_lifecycle,
         )
-        async with listening(Server(served), self._options.listen_addresses, self._protection) as addresses:
-            for address in addresses:
-                log.info("listening", extra=fields(address=address))
-                announce(address)
-            notify_service_manager("READY=1")
-            await self._poll()
+        async with self._fleet_ready() as fleet:
+            if self._stopping.is_set():
+                return
+            async with listening(Server(served), self._options.listen_addresses, self._protection) as addresses:
+                for address in addresses:
+                    log.info("listening", extra=fields(address=address))
+                    announce(address)
+                notify_service_manager("READY=1")
+                await self._poll(fleet)
 
-    async def _poll(self) -> None:
+    @asynccontextmanager
+    async def _fleet_ready(self) -> AsyncIterator[Fleet]:
+        """Connect, and make all pollers: what was kept is shown before the first client can ask."""
         async with AsyncExitStack() as closing:
+            if self._assembly.storage is not None:
+                closing.callback(self._assembly.storage.close)
+                await self._assembly.storage.open(self._stopping)
             closing.push_async_callback(self._disconnect)
             await self._network.enter_async_context(self._assembly.connected(self._reloading.settings.network))
-            async with asyncio.TaskGroup() as tasks:
-                self._fleet = Fleet(self._assembly.poller, self._assembly.store, tasks)
-                self._fleet.apply(self._assembly.owned(self._reloading.settings))
-                others = [
-                    tasks.create_task(self._reloading.watch()),
-                    tasks.create_task(self._reloading.on_request()),
-                    tasks.create_task(self._assembly.store.keep_compressed()),
-                ]
-                await self._stopping.wait()
-                log.info("stopping")
-                notify_service_manager("STOPPING=1")
-                for task in others:
-                    task.cancel()
-                self._fleet.stop()
+            fleet = Fleet(self._assembly.poller, self._assembly.store)
+            self._apply_tenants(fleet, self._assembly.owned(self._reloading.settings))
+            yield fleet
+
+    async def _poll(self, fleet: Fleet) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            fleet.run_in(tasks)
+            self._fleet = fleet
+            others = [
+                tasks.create_task(self._reloading.watch()),
+                tasks.create_task(self._reloading.on_request()),
+                tasks.create_task(self._remove_left_reports()),
+                tasks.create_task(self._assembly.store.keep_compressed()),
+            ]
+            await self._stopping.wait()
+            log.info("stopping")
+            notify_service_manager("STOPPING=1")
+            for task in others:
+                task.cancel()
+            fleet.stop()
 
     async def _disconnect(self) -> None:
         await self._network.aclose()
@@ -116,10 +131,22 @@ class Exporter:
         tenants = self._assembly.owned(settings)
         self._assembly.self_metrics.tenants_polled(len(tenants))
         if self._fleet is not None:
-            self._fleet.apply(tenants, restart=restart)
+            self._apply_tenants(self._fleet, tenants, restart=restart)
             self._assembly.forget_others(tenants)
         await old.aclose()
         return []
+
+    def _apply_tenants(self, fleet: Fleet, tenants: list[Tenant], *, restart: bool = False) -> None:
+        fleet.apply(tenants, restart=restart)
+        if self._assembly.storage is not None:
+            self._assembly.storage.configured(fleet.reports())
+
+    async def _remove_left_reports(self) -> None:
+        """Remove what is kept of tenants that left, but not while a mistake in the configuration may be why."""
+        while self._assembly.storage is not None:
+            if not self._reloading.refused:
+                self._assembly.storage.remove_left()
+            await self._assembly.clock.sleep(LOOK_FOR_LEFT_SECONDS)
 
     async def _reconnect(self, network: Network) -> AsyncExitStack:
         """Connect as `network` says; return the old connection, to be closed when nobody uses it any more."""
@@ -146,9 +173,11 @@ def signals(exporter: Exporter) -> Iterator[None]:
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, actions)  # between the handler and none, a signal would end it at once
         for number in actions:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, actions)
 
 
 def stay_quick() -> None:

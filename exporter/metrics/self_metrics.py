@@ -91,6 +91,11 @@ class SelfMetrics:
             ("outcome",),
             registry=registry,
         )
+        self._storage_failures = Counter(
+            "entra_exporter_storage_write_failures_total",
+            "Reports that could not be written to --storage.path.",
+            registry=registry,
+        )
         for endpoint in endpoints:
             self._request_seconds.labels(endpoint)
         for outcome in TOKEN_OUTCOMES:
@@ -108,6 +113,11 @@ class SelfMetrics:
         """Count one request for a token; `outcome` is one of TOKEN_OUTCOMES."""
         self._tokens.labels(outcome).inc()
         self._registry.changed(self._tokens)
+
+    def storage_write_failed(self) -> None:
+        """Count a report that could not be kept."""
+        self._storage_failures.inc()
+        self._registry.changed(self._storage_failures)
 
     def poll_started(self, lateness_seconds: float) -> None:
         """Count a poll that is under way, and how late it began."""

@@ -2,108 +2,80 @@
 
 from __future__ import annotations
 
-import logging
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.errors import PollError, Reason
-from exporter.logs import fields
+from exporter.errors import EmptyReportError, PollError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from exporter.clock import Clock
-    from exporter.reports.report import Report, Source
+    from exporter.polling.shown import Shown
+    from exporter.reports.report import Source
 
-    Ask = Callable[[Source], Awaitable[Report]]
+    Ask = Callable[[Source], Awaitable[Shown]]
 
-log = logging.getLogger(__name__)
 REFUSED = frozenset({Reason.FORBIDDEN, Reason.UNLICENSED, Reason.RETIRED})
 PREFERRED_AGAIN_SECONDS = 86_400.0
 
 
+@dataclass(frozen=True, slots=True)
 class Choice:
     """Collects from `preferred`, or from `fallback` (if there is one) while `preferred` is refused.
 
-    `note` is told of each attempt that another attempt made up for; the last one, `asked`, is the poller's to count.
-    `in_use` is the source whose report is shown or, while none answers, the preferred one. Once a day the preferred
-    source is tried again. A tenant whose report of the preferred source is still shown does not fall back: Graph has
-    been seen to refuse licensed tenants for a while.
+    It remembers nothing: which source comes first follows from whose report is shown. A tenant whose report of the
+    preferred source is still shown does not fall back: Graph has been seen to refuse licensed tenants for a while. A
+    report without users is as good as a refusal.
     """
 
-    def __init__(
-        self,
-        tenant: str,
-        preferred: Source,
-        fallback: Source | None,
-        clock: Clock,
-        note: Callable[[str, PollError], None],
-    ) -> None:
-        self.in_use = preferred
-        self.asked = preferred.name
-        self._tenant = tenant
-        self._preferred = preferred
-        self._fallback = fallback
-        self._clock = clock
-        self._note = note
-        self._preferred_again = 0.0
+    preferred: Source
+    fallback: Source | None = None
 
     @property
-    def names(self) -> frozenset[str]:
+    def sources(self) -> tuple[Source, ...]:
         """The sources that may ever be asked."""
-        return frozenset(source.name for source in (self._preferred, self._fallback) if source is not None)
+        return (self.preferred,) if self.fallback is None else (self.preferred, self.fallback)
 
-    async def collect(self, ask: Ask, *, holds_preferred: bool) -> Report:
-        """Collect one report. `holds_preferred`: one of the preferred source is still shown. Raises PollError."""
-        if self.in_use is self._preferred:
-            return await self._preferred_first(ask, may_fall_back=not holds_preferred)
-        if self._clock.monotonic() >= self._preferred_again:
-            self._preferred_again = self._clock.monotonic() + PREFERRED_AGAIN_SECONDS
-            return await self._preferred_first(ask, may_fall_back=True)
+    async def collect(self, ask: Ask, *, shown_source: str | None, preferred_due: bool) -> Shown:
+        """Collect one report. `preferred_due`: it is time to try the preferred source again.
+
+        Raises PollError: that of the source whose report is shown or, while none is, of the preferred one.
+        """
+        if self.fallback is None:
+            return await ask(self.preferred)
+        if shown_source != self.fallback.name:
+            return await self._preferred_first(ask, self.fallback, shown_source)
+        if preferred_due:
+            return await self._back_to_preferred(ask, self.fallback)
         try:
-            return await self._attempt(self.in_use, ask)
+            return await ask(self.fallback)
         except PollError as error:
-            if error.reason not in REFUSED:
+            if not _is_refusal(error):
                 raise
-            self._note(self.in_use.name, error)
-        return await self._preferred_first(ask, may_fall_back=False)
-
-    def try_preferred_again(self) -> None:
-        """Ask the preferred source at the next poll, whatever happened before."""
-        self._preferred_again = self._clock.monotonic()
-
-    async def _preferred_first(self, ask: Ask, *, may_fall_back: bool) -> Report:
+            refusal = error
         try:
-            report = await self._attempt(self._preferred, ask)
-        except PollError as error:
-            answered_otherwise = self.in_use is not self._preferred
-            if self._fallback is None or not may_fall_back or not (error.reason in REFUSED or answered_otherwise):
-                self._use(self._preferred, "no source answers")
-                raise
-            self._preferred_again = self._clock.monotonic() + PREFERRED_AGAIN_SECONDS
-            return await self._fall_back(self._fallback, ask, error)
-        self._use(self._preferred, "it answers again")
-        return report
-
-    async def _fall_back(self, fallback: Source, ask: Ask, refusal: PollError) -> Report:
-        try:
-            report = await self._attempt(fallback, ask)
-        except PollError as error:
-            if self.in_use is fallback and error.reason not in REFUSED:
-                self._note(self._preferred.name, refusal)
-                raise
-            self._note(fallback.name, error)
-            self.asked = self._preferred.name
-            self._use(self._preferred, "no source answers")
+            return await ask(self.preferred)
+        except PollError:
             raise refusal from None
-        self._note(self._preferred.name, refusal)
-        self._use(fallback, refusal.sentence)
-        return report
 
-    async def _attempt(self, source: Source, ask: Ask) -> Report:
-        self.asked = source.name
-        return await ask(source)
+    async def _preferred_first(self, ask: Ask, fallback: Source, shown_source: str | None) -> Shown:
+        try:
+            return await ask(self.preferred)
+        except PollError as error:
+            if shown_source is not None or not _is_refusal(error):
+                raise
+            refusal = error
+        try:
+            return await ask(fallback)
+        except PollError:
+            raise refusal from None
 
-    def _use(self, source: Source, why: str) -> None:
-        if source is not self.in_use:
-            log.info("another source is used", extra=fields(tenant=self._tenant, source=source.name, why=why))
-        self.in_use = source
+    async def _back_to_preferred(self, ask: Ask, fallback: Source) -> Shown:
+        with suppress(PollError):
+            return await ask(self.preferred)
+        return await ask(fallback)
+
+
+def _is_refusal(error: PollError) -> bool:
+    return error.reason in REFUSED or isinstance(error, EmptyReportError)

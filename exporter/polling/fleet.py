@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.config.settings import Certificate, Tenant
@@ -14,8 +14,9 @@ from exporter.polling.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from exporter.polling.history import History
     from exporter.polling.poller import Poller
     from exporter.polling.snapshot import SnapshotStore
 
@@ -23,9 +24,12 @@ Key = tuple[str, str]
 
 
 class Build(Protocol):
-    """Makes the poller of a tenant and source whose first poll is due `offset` seconds from now."""
+    """Makes the poller of a tenant and source whose first poll is due `offset` seconds from now.
 
-    def __call__(self, tenant: Tenant, source: str, offset: float) -> Poller: ...
+    It goes on from the `earlier` histories, those of the tenant's pollers before.
+    """
+
+    def __call__(self, tenant: Tenant, source: str, offset: float, earlier: Sequence[History]) -> Poller: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,11 @@ class Fleet:
         """Give each poller with its tenant's name."""
         yield from ((member.tenant.name, member.poller) for member in self._members.values())
 
+    def reports(self) -> set[tuple[str, str]]:
+        """Give (tenant id, source) of every report that may ever be shown here."""
+        members = self._members.values()
+        return {(member.tenant.tenant_id, source) for member in members for source in member.poller.history.records}
+
     def apply(self, tenants: Iterable[Tenant], *, restart: bool = False) -> None:
         """Poll exactly `tenants` from now on.
 
@@ -69,6 +78,12 @@ class Fleet:
             self._store.drop(key)
         self._tell_of_tenants({name for name, _ in left})
 
+    def run_in(self, tasks: asyncio.TaskGroup) -> None:
+        """Let every poller run in a task of `tasks` from now on."""
+        self._tasks = tasks
+        for key, member in self._members.items():
+            self._members[key] = replace(member, task=self._task(key, member.poller))
+
     def stop(self) -> None:
         """Stop every poller; what they showed stays."""
         for key, member in list(self._members.items()):
@@ -81,14 +96,15 @@ class Fleet:
         del self._members[key]
 
     def _start(self, key: Key, tenant: Tenant, left: Mapping[Key, _Member], starting: int) -> None:
-        poller = self._build(tenant, key[1], start_offset(tenant.tenant_id, key[1], starting, tenant.poll_interval))
-        # The same source may have been asked under another name before: by its own, or as one of `auto`.
-        others = (one for (name, _), one in left.items() if name == key[0] and poller.could_show(one.poller))
-        earlier = left.get(key) or next(others, None)
-        if earlier is not None and _same_report(earlier.tenant, tenant):
-            poller.adopt(earlier.poller)
-        task = self._tasks.create_task(poller.run(), name=f"{key[0]}/{key[1]}") if self._tasks else None
-        self._members[key] = _Member(tenant, poller, task)
+        # The same source may have been asked by another poller before: by one of its own, or as one of `auto`.
+        before = [one for (name, _), one in left.items() if name == key[0] and _same_report(one.tenant, tenant)]
+        offset = start_offset(tenant.tenant_id, key[1], starting, tenant.poll_interval)
+        poller = self._build(tenant, key[1], offset, [one.poller.history for one in before])
+        poller.show()
+        self._members[key] = _Member(tenant, poller, self._task(key, poller))
+
+    def _task(self, key: Key, poller: Poller) -> asyncio.Task[None] | None:
+        return self._tasks.create_task(poller.run(), name=f"{key[0]}/{key[1]}") if self._tasks else None
 
     def _tell_of_tenants(self, left: set[str]) -> None:
         for name in left - self._tenants.keys():

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from exporter.errors import PollError, Reason
+from exporter.errors import Reason
 from exporter.metrics.family import Family, Kind, Sample, sample
+from exporter.polling.shown import State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator, Mapping
 
-    from exporter.reports.report import Report
+    from exporter.polling.history import SourceRecord
 
 TARGET = ("tenant", "source")
-
-
-class State(StrEnum):
-    """The states of a report; exactly one holds."""
-
-    FRESH = "fresh"
-    STALE = "stale"
-    EXPIRED = "expired"
-    PENDING = "pending"
 
 
 def _gauge(name: str, text: str, *labels: str) -> Family:
@@ -55,6 +44,12 @@ POLLS = Family("entra_polls_total", "Polls ended, complete or not.", Kind.COUNTE
 FAILURES = Family(
     "entra_poll_failures_total", "Polls that brought no complete report, by reason.", Kind.COUNTER, (*TARGET, "reason")
 )
+FAILURE_REASON = Family(
+    "entra_poll_failure_reason",
+    "1 for the reason why the last poll brought no complete report; absent after a success.",
+    Kind.GAUGE,
+    (*TARGET, "reason"),
+)
 TENANT_INFO = Family(
     "entra_tenant_info", "The tenants that are polled here.", Kind.GAUGE, ("tenant", "tenant_id", "cloud")
 )
@@ -77,76 +72,37 @@ HEALTH_FAMILIES = (
     INTERVAL,
     POLLS,
     FAILURES,
+    FAILURE_REASON,
     TENANT_INFO,
     CREDENTIAL_EXPIRY,
 )
 
 
-@dataclass
-class Health:
-    """What one tenant and source has lived through; times are wall-clock seconds."""
-
-    interval: float
-    state: State = State.PENDING
-    report: Report | None = None
-    report_source: str | None = None
-    error: PollError | None = None
-    failures_in_a_row: int = 0
-    last_success: float | None = None
-    last_attempt: float | None = None
-    duration: float | None = None
-    polls: Counter[str] = field(default_factory=Counter)
-    failures: Counter[tuple[str, Reason]] = field(default_factory=Counter)
-
-    def adopt(self, earlier: Health, sources: Collection[str]) -> None:
-        """Go on from `earlier`, at this one's own interval; of the counters, with those of `sources`."""
-        for name in (one.name for one in fields(self) if one.name != "interval"):
-            setattr(self, name, getattr(earlier, name))
-        self.polls = Counter({source: n for source, n in earlier.polls.items() if source in sources})
-        self.failures = Counter({key: n for key, n in earlier.failures.items() if key[0] in sources})
-
-    def count(self, source: str, error: PollError | None) -> None:
-        """Count one attempt at `source`."""
-        self.polls[source] += 1
-        if error is not None:
-            self.failures[source, error.reason] += 1
-
-    def succeeded(self, source: str, report: Report, at: float) -> None:
-        """Note a complete report of `source`."""
-        self.report, self.report_source = report, source
-        self.last_success, self.state = at, State.FRESH
-        self.error, self.failures_in_a_row = None, 0
-
-    def failed(self, error: PollError) -> None:
-        """Note a poll that brought none."""
-        self.error = error
-        self.failures_in_a_row += 1
-        if self.state is State.FRESH:
-            self.state = State.STALE
-
-    def samples(self, source: str) -> Iterator[Sample]:
-        """All health of the target; gauges tell of `source`, the counters of every source that was asked.
-
-        Of a report of another source, which may still be shown, nothing is told under this one's name.
-        """
-        yield sample(UP, int(self.last_attempt is not None and self.error is None), source=source)
-        for state in State:
-            yield sample(STATE, int(state is self.state), source=source, state=state)
-        report = self.report if self.report_source == source else None
-        gauges: dict[Family, float | None] = {
-            LAST_UPDATED: report.last_updated if report else None,
-            ROWS: report.rows if report else None,
-            DUPLICATE_ROWS: report.duplicate_rows if report else None,
-            INCOMPLETE_ROWS: report.incomplete_rows if report else None,
-            LAST_SUCCESS: self.last_success,
-            LAST_ATTEMPT: self.last_attempt,
-            DURATION: self.duration,
-            INTERVAL: self.interval,
-        }
-        for family, value in gauges.items():
-            if value is not None:
-                yield sample(family, value, source=source)
-        for asked in sorted({source, *self.polls}):
-            yield sample(POLLS, self.polls[asked], source=asked)
-            for reason in Reason:
-                yield sample(FAILURES, self.failures[asked, reason], source=asked, reason=reason)
+def health_samples(
+    records: Mapping[str, SourceRecord], source: str, *, state: State, interval: float
+) -> Iterator[Sample]:
+    """All health of a tenant: the gauges tell of `source` alone, the counters of every source that was asked."""
+    record = records[source]
+    yield sample(UP, int(record.attempted_at is not None and record.error is None), source=source)
+    for one in State:
+        yield sample(STATE, int(one is state), source=source, state=one)
+    report = record.report
+    gauges: dict[Family, float | None] = {
+        LAST_UPDATED: report.last_updated if report else None,
+        ROWS: report.rows if report else None,
+        DUPLICATE_ROWS: report.duplicate_rows if report else None,
+        INCOMPLETE_ROWS: report.incomplete_rows if report else None,
+        LAST_SUCCESS: report.completed_at if report else None,
+        LAST_ATTEMPT: record.attempted_at,
+        DURATION: record.duration,
+        INTERVAL: interval,
+    }
+    for family, value in gauges.items():
+        if value is not None:
+            yield sample(family, value, source=source)
+    if record.error is not None:
+        yield sample(FAILURE_REASON, 1, source=source, reason=record.error.reason)
+    for asked in sorted(name for name, one in records.items() if one.polls or name == source):
+        yield sample(POLLS, records[asked].polls, source=asked)
+        for reason in Reason:
+            yield sample(FAILURES, records[asked].failures[reason], source=asked, reason=reason)

@@ -1,4 +1,4 @@
-"""The life of one tenant and source: due → collect → render → replace."""
+"""The life of one tenant and source: due → collect → render → replace what is shown → keep."""
 
 from __future__ import annotations
 
@@ -6,29 +6,32 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.errors import PollError, Reason
+from exporter.errors import EmptyReportError, PollError, Reason
 from exporter.event_loop import yield_to_loop
 from exporter.logs import fields
 from exporter.metrics.exposition import render
-from exporter.polling.health import Health, State
-from exporter.polling.snapshot import Snapshot, Status
+from exporter.polling.choice import PREFERRED_AGAIN_SECONDS
+from exporter.polling.health import health_samples
+from exporter.polling.shown import NO_LINES, Shown, State, shown
+from exporter.polling.snapshot import Snapshot
+from exporter.polling.status import status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from exporter.clock import Clock, Timer
     from exporter.config.settings import Tenant
-    from exporter.metrics.family import Family
+    from exporter.metrics.family import Family, Sample
     from exporter.polling.choice import Choice
+    from exporter.polling.history import History, SourceRecord
     from exporter.polling.schedule import Schedule
     from exporter.polling.snapshot import SnapshotStore
+    from exporter.polling.storage import ReportStorage
     from exporter.reports.report import Graph, Report, Source
 
 log = logging.getLogger(__name__)
 POPULATION = "all"
-#: The status that stands for "can do MFA" on the status page: the first that the report tells.
-MFA_STATUSES = ("mfaCapable", "mfaRegistered")
 
 
 class Poller:
@@ -41,7 +44,7 @@ class Poller:
         self,
         tenant: Tenant,
         choice: Choice,
-        health: Health,
+        history: History,
         *,
         connect: Callable[[float], Graph],
         slot: Callable[[float], AbstractAsyncContextManager[None]],
@@ -49,92 +52,125 @@ class Poller:
         store: SnapshotStore,
         key: tuple[str, str],
         clock: Clock,
+        storage: ReportStorage | None = None,
     ) -> None:
+        self.history = history
         self._tenant = tenant
         self._choice = choice
-        self._health = health
         self._connect = connect
         self._slot = slot
         self._schedule = schedule
         self._store = store
         self._key = key
         self._clock = clock
-        self._report_lines: Mapping[Family, bytes] = {}
-        self._shown_source: str | None = None
-        self._shown_at = 0.0
-        self._expiry: Timer | None = None
+        self._storage = storage
+        self._unkept: dict[str, Sequence[Sample] | None] = {}
+        self._try_preferred = False
+        self._aging: Timer | None = None
         self._next_poll: float | None = None
 
     async def run(self) -> None:
         """Poll whenever it is due, until cancelled."""
         due = self._schedule.first_due
         while True:
-            self._plan(due)
+            self._next_poll = self._wall(due)
+            self.show()
+            await self._keep(due)
             await self._clock.sleep(due - self._clock.monotonic())
             async with self._slot(due):
                 await self._poll()
-            due = self._next_due()  # which the snapshot tells too, and so it is replaced when that is planned
-
-    def could_show(self, earlier: Poller) -> bool:
-        """Tell whether the report that `earlier` shows is of a source that is asked here, and told of there."""
-        return earlier._shown_source in self._choice.names and earlier._shown_source == earlier._choice.in_use.name
-
-    def adopt(self, earlier: Poller) -> None:
-        """Go on from where `earlier`, which is stopped, was: the tenant was configured anew, its report still holds."""
-        self._health.adopt(earlier._health, self._choice.names)
-        self._choice.in_use = earlier._choice.in_use
-        self._report_lines, self._shown_source = earlier._report_lines, earlier._shown_source
-        self._shown_at = earlier._shown_at
-        if self._report_lines:
-            self._expire_later()
-        self._replace()
-
-    def stop(self) -> None:
-        """Stop what happens by itself; `run` is for its owner to cancel."""
-        if self._expiry is not None:
-            self._expiry.cancel()
-
-    def try_preferred_again(self) -> None:
-        """Under `auto`, ask the preferred source at the next poll."""
-        self._choice.try_preferred_again()
+            due = self._next_due()
 
     async def poll(self) -> PollError | None:
         """Poll once and replace the snapshot; return what went wrong."""
         error = await self._poll()
-        self._replace()
+        self.show()
+        await self._keep(self._next_due())
         return error
+
+    def show(self) -> None:
+        """Replace the snapshot by what is known now, and again as soon as time changes the state."""
+        self.stop()
+        now, newest = self._clock.monotonic(), self.history.newest()
+        if newest is not None:
+            if newest.lines and not self._is_shown(newest):
+                newest = self._expire(newest)
+            changes = [at for at in (newest.missed, newest.completed + self._tenant.max_staleness) if at > now]
+            if changes:
+                self._aging = self._clock.call_later(min(changes) - now, self.show)
+        self._replace(newest.lines if newest is not None else NO_LINES)
+
+    def stop(self) -> None:
+        """Stop what happens by itself; `run` is for its owner to cancel."""
+        if self._aging is not None:
+            self._aging.cancel()
+
+    def try_preferred_again(self) -> None:
+        """Under `auto`, ask the preferred source at the next poll."""
+        self._try_preferred = True
 
     async def _poll(self) -> PollError | None:
-        health, began = self._health, self._clock.monotonic()
-        collected, error = None, None
+        before, record = self._state(), self._told()[1]
+        earlier_error = record.error
+        deadline = self._clock.monotonic() + self._tenant.poll_timeout
+        newest = self.history.newest()
         try:
-            collected = await self._collect()
-        except PollError as problem:
-            error = problem
-        health.count(self._choice.asked, error)
-        health.last_attempt, health.duration = self._clock.time(), self._clock.monotonic() - began
-        if collected is not None:
-            self._show(*collected)
-        if error is not None:
-            self._fail(error)
-        return error
+            report = await self._choice.collect(
+                partial(self._attempt, deadline),
+                shown_source=newest.source if newest is not None and self._is_shown(newest) else None,
+                preferred_due=self._preferred_due(),
+            )
+        except PollError as error:
+            self._log_failure(error, earlier_error)
+            return error
+        self._log_source(report.source, newest.source if newest is not None else self._choice.preferred.name)
+        if earlier_error is not None:
+            log.info("polls succeed again", extra=self._who())
+        elif before is State.PENDING:
+            log.info("first report", extra=fields(**self._who()["fields"], users=report.users))
+        return None
 
-    async def _collect(self) -> tuple[Report, Mapping[Family, bytes]]:
-        """Collect and render. The one broad `except`: a bug in here costs this tenant this poll, and nobody else."""
-        timeout = self._tenant.poll_timeout
+    def _preferred_due(self) -> bool:
+        due, self._try_preferred = self._try_preferred, False
+        attempted = self.history.records[self._choice.preferred.name].attempted
+        return due or attempted is None or self._clock.monotonic() >= attempted + PREFERRED_AGAIN_SECONDS
+
+    async def _attempt(self, deadline: float, source: Source) -> Shown:
+        """Ask one source, and record how that ended. Raises PollError."""
+        clock, record = self._clock, self.history.records[source.name]
+        began = clock.monotonic()
         try:
-            async with self._clock.timeout(timeout):
-                graph = self._connect(self._clock.monotonic() + timeout)
-                held = self._shown_source == self._choice.in_use.name
-                report = await self._choice.collect(partial(self._ask, graph), holds_preferred=held)
+            report, lines = await self._collect(deadline, source)
+        except PollError as error:
+            now = clock.monotonic()
+            record.failed(error, clock.time(), now, now - began)
+            self._unkept[source.name] = None
+            raise
+        now = clock.monotonic()
+        found = shown(report, source.name, lines, completed_at=clock.time(), completed=now)
+        record.succeeded(found, now - began)
+        self._unkept[source.name] = report.samples
+        return found
+
+    async def _collect(self, deadline: float, source: Source) -> tuple[Report, Mapping[Family, bytes]]:
+        """Collect and render. The one broad `except`: a bug in here costs this tenant this poll, and nobody else."""
+        remaining = deadline - self._clock.monotonic()
+        try:
+            if remaining <= 0:  # another source took all the time
+                raise TimeoutError
+            async with self._clock.timeout(remaining):
+                graph = self._connect(deadline)
+                report = await source.collect(graph, self._tenant.splits)
+                if report.users == 0:
+                    raise EmptyReportError("the report is empty, and no tenant is without users")
                 async with graph.work_lock():
-                    lines = self._render(report)
+                    lines = self._render(report, source)
                     await yield_to_loop()
         except PollError:
             raise
         except TimeoutError:
             raise PollError(
-                Reason.TIMEOUT, f"the poll did not end within its poll_timeout of {timeout:.0f} s"
+                Reason.TIMEOUT, f"the poll did not end within its poll_timeout of {self._tenant.poll_timeout:.0f} s"
             ) from None
         except Exception:
             log.exception("a bug of the exporter: please report it", extra=self._who())
@@ -143,81 +179,68 @@ class Poller:
             ) from None
         return report, lines
 
-    async def _ask(self, graph: Graph, source: Source) -> Report:
-        """Collect from one source. Sudden emptiness is refused: it is Graph's trouble far more often than the truth."""
-        report, before = await source.collect(graph, self._tenant.splits), self._health.report
-        if before is not None and before.users > 0 and report.users == 0:
-            raise PollError(Reason.INCOMPLETE, f"the report is empty, and it had {before.users} users before")
-        return report
+    def _render(self, report: Report, source: Source) -> Mapping[Family, bytes]:
+        return render(report.samples, tenant=self._tenant.name, source=source.name, population=POPULATION)
 
-    def _render(self, report: Report) -> Mapping[Family, bytes]:
-        labels = {"tenant": self._tenant.name, "source": self._choice.in_use.name, "population": POPULATION}
-        return render(report.samples, **labels)
+    def _is_shown(self, report: Shown) -> bool:
+        return report.state(None, self._clock.monotonic(), self._tenant.max_staleness) is not State.EXPIRED
 
-    def _show(self, report: Report, lines: Mapping[Family, bytes]) -> None:
-        if self._health.error is not None:
-            log.info("polls succeed again", extra=self._who())
-        elif self._health.state is State.PENDING:
-            log.info("first report", extra=fields(**self._who()["fields"], users=report.users))
-        self._report_lines, self._shown_source = lines, self._choice.in_use.name
-        self._health.succeeded(self._shown_source, report.in_short(), self._clock.time())
-        self._shown_at = self._clock.monotonic()
-        self._expire_later()
+    def _told(self) -> tuple[str, SourceRecord]:
+        """Give the source that health is told of: the one whose report is shown or, while none is, the preferred."""
+        newest = self.history.newest()
+        source = newest.source if newest is not None and self._is_shown(newest) else self._choice.preferred.name
+        return source, self.history.records[source]
 
-    def _expire_later(self) -> None:
-        self.stop()
-        age = self._clock.monotonic() - self._shown_at
-        self._expiry = self._clock.call_later(max(0.0, self._tenant.max_staleness - age), self._expire)
+    def _state(self) -> State:
+        _, record = self._told()
+        if record.report is None:
+            return State.PENDING
+        return record.report.state(record.error, self._clock.monotonic(), self._tenant.max_staleness)
 
-    def _fail(self, error: PollError) -> None:
-        news = self._health.error is None or self._health.error.reason is not error.reason
+    def _expire(self, newest: Shown) -> Shown:
+        """Let go of what is too old to be shown, of every source."""
+        who = fields(tenant=self._tenant.name, source=newest.source)
+        log.warning("the report is older than max_staleness and no longer shown", extra=who)
+        for record in self.history.records.values():
+            record.report = record.report.without_lines() if record.report is not None else None
+        return newest.without_lines()
+
+    def _log_source(self, source: str, earlier: str) -> None:
+        if source != earlier:
+            refusal = self.history.records[self._choice.preferred.name].error
+            why = "it answers again" if refusal is None else refusal.sentence
+            log.info("another source is used", extra=fields(tenant=self._tenant.name, source=source, why=why))
+
+    def _log_failure(self, error: PollError, earlier: PollError | None) -> None:
+        news = earlier is None or earlier.reason is not error.reason
         details = {"reason": error.reason, "why": error.sentence, "code": error.code, "request_id": error.request_id}
         extra = {name: value for name, value in details.items() if value is not None}
         level = logging.WARNING if news else logging.DEBUG
         log.log(level, "poll failed", extra=fields(**self._who()["fields"], **extra))
-        self._health.failed(error)
-
-    def _expire(self) -> None:
-        self._health.state = State.EXPIRED
-        self._report_lines, self._shown_source = {}, None
-        log.warning("the report is older than max_staleness and no longer shown", extra=self._who())
-        self._replace()
 
     def _next_due(self) -> float:
-        now, health = self._clock.monotonic(), self._health
-        if health.error is None:
+        now, (_, record) = self._clock.monotonic(), self._told()
+        if record.error is None:
             return self._schedule.after_success(now)
-        return self._schedule.after_failure(now, health.failures_in_a_row, health.error)
+        return self._schedule.after_failure(now, record.failures_in_a_row, record.error)
 
-    def _plan(self, due: float) -> None:
-        self._next_poll = self._clock.time() + max(0.0, due - self._clock.monotonic())
-        self._replace()
+    async def _keep(self, due: float) -> None:
+        """Keep what the last attempts brought, so that the next process begins with it."""
+        unkept, self._unkept = self._unkept, {}
+        if self._storage is not None:
+            for source, samples in unkept.items():
+                record = self.history.records[source]
+                await self._storage.keep(self._tenant, source, record, samples, self._wall(due))
 
-    def _replace(self) -> None:
-        health = render(self._health.samples(self._choice.in_use.name), tenant=self._tenant.name)
-        self._store.replace(self._key, Snapshot({**self._report_lines, **health}, self._status()))
+    def _replace(self, lines: Mapping[Family, bytes]) -> None:
+        (source, record), state, interval = self._told(), self._state(), self._tenant.poll_interval
+        samples = health_samples(self.history.records, source, state=state, interval=interval)
+        health = render(samples, tenant=self._tenant.name)
+        page = status(self._tenant, source, record, state, next_poll=self._next_poll)
+        self._store.replace(self._key, Snapshot({**lines, **health}, page))
 
-    def _status(self) -> Status:
-        health, tenant = self._health, self._tenant
-        report = health.report if self._report_lines else None
-        told = [(status, report.status_users(status)) for status in MFA_STATUSES] if report else []
-        mfa_status, mfa_users = next((pair for pair in told if pair[1] is not None), (MFA_STATUSES[0], None))
-        return Status(
-            tenant=tenant.name,
-            tenant_id=tenant.tenant_id,
-            cloud=tenant.cloud if isinstance(tenant.cloud, str) else "custom",
-            source=self._shown_source or self._choice.in_use.name,
-            state=health.state,
-            users=report.users if report else None,
-            mfa_users=mfa_users,
-            mfa_status=mfa_status,
-            last_updated=report.last_updated if report else None,
-            last_success=health.last_success,
-            next_poll=self._next_poll,
-            interval=health.interval,
-            error=health.error.sentence if health.error else None,
-            reason=health.error.reason if health.error else None,
-        )
+    def _wall(self, monotonic: float) -> float:
+        return self._clock.time() + max(0.0, monotonic - self._clock.monotonic())
 
     def _who(self) -> dict[str, dict[str, object]]:
-        return fields(tenant=self._tenant.name, source=self._choice.in_use.name)
+        return fields(tenant=self._tenant.name, source=self._told()[0])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from exporter.metrics.family import Family
-    from exporter.polling.health import State
+    from exporter.polling.shown import State
 
 T = TypeVar("T")
 #: Snapshots in a group. A change costs compressing its group again, half a millisecond; smaller groups take more bytes.

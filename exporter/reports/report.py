@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from exporter.facts import SPLITS
-from exporter.metrics.family import Family, Kind, Sample, sample
+from exporter.metrics.family import Family, Kind, Sample
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -59,21 +59,13 @@ class Report:
     incomplete_rows: int = 0
     last_updated: float | None = None
 
-    def in_short(self) -> Report:
-        """Give what is remembered of it once its samples are rendered: of them only totals are left."""
+    def status_totals(self) -> dict[str, int]:
+        """Users by registration status over all splits; what the source does not tell is not in it."""
         users: Counter[str] = Counter()
         for one in self.samples:
             if one.family is REGISTERED_USERS:
                 users[dict(one.labels)["status"]] += int(one.value)
-        totals = tuple(sample(REGISTERED_USERS, number, status=status) for status, number in users.items())
-        return replace(self, samples=totals)
-
-    def status_users(self, status: str) -> int | None:
-        """Users in a registration status over all splits, or None when the source does not tell."""
-        values = [
-            one.value for one in self.samples if one.family is REGISTERED_USERS and ("status", status) in one.labels
-        ]
-        return int(sum(values)) if values else None
+        return dict(users)
 
 
 class Graph(Protocol):

@@ -181,7 +181,7 @@ def test_a_changed_interval_keeps_the_shown_report() -> None:
 
     async def main(clock: ManualClock) -> None:
         async with running(clock, tenant) as daemon:
-            await clock.sleep(HOUR / 2)
+            await clock.sleep(HOUR / 2 - 60)
             before = await daemon.scrape()
             daemon.simulation.faults.add(Fault(endpoint=DETAILS, delay=1))  # the next poll is due at once, and waits
             daemon.change(tenant.name, poll_interval=600.0, poll_timeout=450.0, max_staleness=1800.0)

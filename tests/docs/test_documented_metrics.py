@@ -12,7 +12,9 @@ from exporter.errors import Reason
 from exporter.facts import SPLITS
 from exporter.metrics.exposition import Format
 from exporter.metrics.self_metrics import SelfMetrics
-from exporter.polling.health import TENANT_INFO, Health, State
+from exporter.polling.health import TENANT_INFO, health_samples
+from exporter.polling.history import SourceRecord
+from exporter.polling.shown import NO_LINES, State, shown
 from exporter.reports.methods import DEFAULT_METHODS, METHODS, STRENGTH_OF_METHOD, STRENGTHS
 from exporter.reports.report import Report
 from exporter.reports.tally import STATUSES, Tally
@@ -102,10 +104,11 @@ def test_sources_are_documented() -> None:
 
 def test_arithmetic_of_series() -> None:
     """The README's table of series for a tenant is what a tenant really has."""
-    health = Health(interval=1, last_attempt=1, duration=1)
-    health.count("userRegistrationDetails", None)
-    health.succeeded("userRegistrationDetails", Report(users=1, samples=(), rows=1, last_updated=1), 1)
-    around = len(list(health.samples("userRegistrationDetails"))) + len([TENANT_INFO])
+    source, record = "userRegistrationDetails", SourceRecord()
+    report = Report(users=1, samples=(), rows=1, last_updated=1)
+    record.succeeded(shown(report, source, NO_LINES, completed_at=1, completed=1), 1)
+    health = list(health_samples({source: record}, source, state=State.FRESH, interval=1))
+    around = len(health) + len([TENANT_INFO])
     counted = [len(Tally(splits).samples()) + around for splits in (("user_type", "is_admin"), ("user_type",), ())]
     rows = list(page("README.md").rows("`splits`"))
     assert [[int(cell.replace(",", "")) for cell in cells] for _, *cells in rows] == [

@@ -11,7 +11,9 @@ import msgspec
 from exporter.errors import PollError, Reason
 from exporter.metrics.exposition import render
 from exporter.metrics.family import sample
-from exporter.polling.health import CREDENTIAL_EXPIRY, TENANT_INFO, Health, State
+from exporter.polling.health import CREDENTIAL_EXPIRY, TENANT_INFO, health_samples
+from exporter.polling.history import SourceRecord
+from exporter.polling.shown import NO_LINES, State, shown
 from exporter.reports.credential_user_registration_count import STATUSES
 from exporter.reports.credential_user_registration_count import _report as count_report
 from exporter.reports.rows import decode_page
@@ -61,7 +63,9 @@ class PastTenant:
     instances: tuple[int, ...] = (0,)
     trouble: Callable[[int], Reason | None] = _never
     certificate_days: float | None = None
-    health: Health = field(default_factory=lambda: Health(HOUR))
+    record: SourceRecord = field(default_factory=SourceRecord)
+    counted: Report | None = None
+    at: int = START
     _reports: dict[int, Report] = field(default_factory=dict)
 
     @cached_property
@@ -108,26 +112,32 @@ class PastTenant:
 
     def poll(self, at: int) -> Reason | None:
         """Poll at this time: give what went wrong."""
-        reason, health = self.trouble((END - at) // HOUR), self.health
-        error = PollError(reason, "as planned") if reason else None
-        health.count(self.source, error)
-        health.last_attempt, health.duration = float(at), 1.5 + self.users / 900 + at // HOUR % 7 / 5
-        if error is None:
-            health.succeeded(self.source, self.report(at), at)
+        reason, duration = self.trouble((END - at) // HOUR), 1.5 + self.users / 900 + at // HOUR % 7 / 5
+        self.at = at
+        if reason is None:
+            self.counted = self.report(at)
+            report = shown(self.counted, self.source, NO_LINES, completed_at=at, completed=at)
+            self.record.succeeded(report, duration)
         else:
-            health.failed(error)
-        if health.last_success is not None and at - health.last_success > 3 * HOUR:
-            health.state = State.EXPIRED
+            self.record.failed(PollError(reason, "as planned"), at, at, duration)
         return reason
+
+    @property
+    def state(self) -> State:
+        """The state of the report after the last poll."""
+        if self.record.report is None:
+            return State.PENDING
+        return self.record.report.state(self.record.error, self.at, 3 * HOUR + 1)
 
     def lines(self) -> dict[Family, bytes]:
         """Render the health and, where it may be shown, the report."""
-        shown = self.health.report if self.health.state in {State.FRESH, State.STALE} else None
+        report = self.counted if self.state in {State.FRESH, State.STALE} else None
         labels = {"tenant": self.name, "source": self.source, "population": "all"}
-        told = [*self.health.samples(self.source), sample(TENANT_INFO, 1, tenant_id=self.tenant_id, cloud="global")]
+        health = health_samples({self.source: self.record}, self.source, state=self.state, interval=HOUR)
+        told = [*health, sample(TENANT_INFO, 1, tenant_id=self.tenant_id, cloud="global")]
         if self.certificate_days is not None:
             told.append(sample(CREDENTIAL_EXPIRY, END + self.certificate_days * DAY))
-        return render(told, tenant=self.name) | (render(shown.samples, **labels) if shown else {})
+        return render(told, tenant=self.name) | (render(report.samples, **labels) if report else {})
 
     @property
     def tenant_id(self) -> str:

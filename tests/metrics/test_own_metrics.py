@@ -27,6 +27,7 @@ PROMISED = {
     "graph_requests": ("counter", {"endpoint", "code"}),
     "graph_request_duration_seconds": ("histogram", {"endpoint"}),
     "graph_throttled": ("counter", set()),
+    "storage_write_failures": ("counter", set()),
     "token_requests": ("counter", {"outcome"}),
     "polls_in_progress": ("gauge", set()),
     "poll_lateness_seconds": ("histogram", set()),

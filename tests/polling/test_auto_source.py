@@ -132,24 +132,31 @@ def test_when_both_are_refused_health_is_told_of_the_details() -> None:
     run(main)
 
 
-def test_a_count_that_is_refused_too_lends_the_details_nothing() -> None:
-    """The count stays shown until it is too old; of its rows nothing is told under the name of the details."""
+def test_while_the_count_is_shown_health_is_told_of_it() -> None:
+    """The count is refused too: as long as it is shown, values, state and times are all its own; then the details'."""
+    success = "entra_poll_last_success_timestamp_seconds"
 
     async def main(clock: ManualClock) -> None:
         async with running(clock, simulated(1)) as daemon:
             refuse_details(daemon)
             await clock.sleep(60)
             before = await daemon.scrape()
-            assert before.value("entra_report_rows", tenant=TENANT, source=COUNT) == 4
             daemon.simulation.faults.add(Fault(endpoint=COUNT, times=None, **REFUSALS["retired"]))
             await clock.sleep(HOUR + 60)
-            exposition = await daemon.scrape()
-            assert (exposition.source(TENANT), exposition.state(TENANT)) == (DETAILS, "stale")
-            assert exposition.report(TENANT) == before.report(TENANT) != {}
-            assert exposition.all("entra_report_rows") == []
-            assert exposition.all("entra_report_incomplete_rows") == []
-            page = await daemon.page()
-            assert COUNT in page.partition("<tbody>")[2].partition('data-title="State"')[0]
+            stale = await daemon.scrape()
+            assert (stale.source(TENANT), stale.state(TENANT)) == (COUNT, "stale")
+            assert stale.report(TENANT) == before.report(TENANT) != {}
+            assert stale.value("entra_up", tenant=TENANT, source=COUNT) == 0
+            assert stale.value(success, source=COUNT) == before.value(success, source=COUNT) is not None
+            assert stale.value("entra_poll_failure_reason", source=COUNT, reason="retired") == 1
+            assert stale.value("entra_report_rows", tenant=TENANT, source=COUNT) == 4
+            assert {one.labels["source"] for one in stale.all("entra_report_state")} == {COUNT}
+            await clock.sleep(2 * HOUR)
+            gone = await daemon.scrape()
+            assert (gone.source(TENANT), gone.state(TENANT)) == (DETAILS, "pending")
+            assert gone.report(TENANT) == {}
+            assert gone.all(success) == gone.all("entra_report_rows") == [], "the details never had a success"
+            assert gone.value("entra_poll_failure_reason", source=DETAILS, reason="forbidden") == 1
 
     run(main)
 

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.simulator import Ending, Fault, FixedPopulation
 from tests.manual_clock import ManualClock, run
-from tests.running import DETAILS, HOUR, OPENMETRICS, Daemon, people, running, simulated
+from tests.running import COUNT, DETAILS, HOUR, OPENMETRICS, Daemon, people, running, simulated
 
 TENANT = "tenant-1"
 STALENESS = 3 * HOUR
@@ -163,22 +163,27 @@ def test_sudden_emptiness_is_incomplete() -> None:
             assert exposition.state(TENANT) == "stale"
             assert exposition.total("entra_users", tenant=TENANT) == 20
             assert exposition.value("entra_poll_failures_total", tenant=TENANT, reason="incomplete")
-            assert "it had 20 users before" in await daemon.page()
+            assert "no tenant is without users" in await daemon.page()
 
     run(main)
 
 
-def test_a_tenant_that_really_is_empty_has_zero_users() -> None:
-    """The first report of an empty tenant is a complete one: every known combination is there, and 0."""
+def test_an_empty_first_report_is_no_report() -> None:
+    """No tenant is without users: where the details have no row nothing is shown of them, and the count is asked."""
 
     async def main(clock: ManualClock) -> None:
-        async with running(clock, simulated(1, population=FixedPopulation([]))) as daemon:
-            await first_report(daemon, clock)
+        async with running(clock, simulated(1), simulated(2, population=FixedPopulation([]))) as daemon:
+            daemon.simulation.faults.add(
+                Fault(
+                    endpoint=DETAILS, tenant_id=daemon.tenants[0].tenant_id, status=200, body={"value": []}, times=None
+                )
+            )
             await clock.sleep(2 * HOUR)
             exposition = await daemon.scrape()
-            assert exposition.state(TENANT) == "fresh"
-            assert set(exposition.report(TENANT).values()) == {0}
-            assert len(exposition.all("entra_users")) == 4
+            assert (exposition.source(TENANT), exposition.state(TENANT)) == (COUNT, "fresh")
+            assert exposition.value("entra_poll_failures_total", tenant=TENANT, source=DETAILS, reason="incomplete")
+            assert exposition.state("tenant-2") == "pending", "neither report has a user"
+            assert exposition.report("tenant-2") == {}
 
     run(main)
 

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from exporter.polling.health import State
+from exporter.polling.shown import State
 from exporter.polling.snapshot import Status
 from exporter.simulator import Fault
 from exporter.web.status_page import StatusPage, span

@@ -1,0 +1,87 @@
+"""What is shown of a source: one complete report, frozen, and the state that it is in.
+
+A report is replaced by one assignment and never changed, so values, age, state and source always belong together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from math import inf
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.errors import PollError
+    from exporter.metrics.family import Family
+    from exporter.reports.report import Report
+
+NO_LINES: Mapping[Family, bytes] = MappingProxyType({})
+
+
+class State(StrEnum):
+    """The states of a report; exactly one holds."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    EXPIRED = "expired"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One complete report of `source`: its rendered lines, its totals, its times.
+
+    `completed_at` is when its poll ended, in seconds since the epoch; `completed` and `missed` are on the monotonic
+    clock: the same moment, and the one from which it is stale because a poll did not take place (only a report that
+    was kept over a restart has that). `statuses` are users by registration status, over all splits.
+    """
+
+    source: str
+    lines: Mapping[Family, bytes] = field(repr=False)
+    users: int
+    statuses: Mapping[str, int]
+    rows: int
+    duplicate_rows: int
+    incomplete_rows: int
+    last_updated: float | None
+    completed_at: float
+    completed: float
+    missed: float = inf
+
+    def state(self, error: PollError | None, now: float, max_staleness: float) -> State:
+        """Tell its state at `now`, a monotonic time; `error` is how the last poll failed, if it did."""
+        if now - self.completed >= max_staleness:
+            return State.EXPIRED
+        return State.STALE if error is not None or now >= self.missed else State.FRESH
+
+    def without_lines(self) -> Shown:
+        """Return what remains of it when it is too old to be shown."""
+        return replace(self, lines=NO_LINES)
+
+
+def shown(
+    report: Report,
+    source: str,
+    lines: Mapping[Family, bytes],
+    *,
+    completed_at: float,
+    completed: float,
+    missed: float = inf,
+) -> Shown:
+    """Make what is shown of `report`, whose samples `lines` are."""
+    return Shown(
+        source=source,
+        lines=lines,
+        users=report.users,
+        statuses=report.status_totals(),
+        rows=report.rows,
+        duplicate_rows=report.duplicate_rows,
+        incomplete_rows=report.incomplete_rows,
+        last_updated=report.last_updated,
+        completed_at=completed_at,
+        completed=completed,
+        missed=missed,
+    )

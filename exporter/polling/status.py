@@ -1,0 +1,39 @@
+"""What the status page says of one tenant and source: the same facts as its metrics, for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.polling.shown import State
+from exporter.polling.snapshot import Status
+
+if TYPE_CHECKING:
+    from exporter.config.settings import Tenant
+    from exporter.polling.history import SourceRecord
+
+#: The status that stands for "can do MFA" on the status page: the first that the report tells.
+MFA_STATUSES = ("mfaCapable", "mfaRegistered")
+
+
+def status(tenant: Tenant, source: str, record: SourceRecord, state: State, *, next_poll: float | None) -> Status:
+    """Make the status of `tenant` from the record of the source that is told of."""
+    report = record.report if state in {State.FRESH, State.STALE} else None
+    statuses = report.statuses if report else {}
+    mfa_status = next((word for word in MFA_STATUSES if word in statuses), MFA_STATUSES[0])
+    error = record.error
+    return Status(
+        tenant=tenant.name,
+        tenant_id=tenant.tenant_id,
+        cloud=tenant.cloud if isinstance(tenant.cloud, str) else "custom",
+        source=source,
+        state=state,
+        users=report.users if report else None,
+        mfa_users=statuses.get(mfa_status),
+        mfa_status=mfa_status,
+        last_updated=report.last_updated if report else None,
+        last_success=record.report.completed_at if record.report else None,
+        next_poll=next_poll,
+        interval=tenant.poll_interval,
+        error=error.sentence if error else None,
+        reason=error.reason if error else None,
+    )
