@@ -60,7 +60,7 @@ def rows(schema: Any, values: Any, path: str = "") -> Iterator[tuple[str, str, s
 
 
 def for_helm(node: Any) -> Any:
-    """Put a schema into the words of draft 7 and of Go's regular expressions, which cannot look ahead."""
+    """Put a schema into the words of draft 7 and of Go, whose expressions neither look ahead nor count far."""
     if isinstance(node, list):
         return [for_helm(one) for one in node]
     if not isinstance(node, dict):
@@ -70,6 +70,8 @@ def for_helm(node: Any) -> Any:
         made["$ref"] = made["$ref"].replace("#/$defs/", "#/definitions/")
     if isinstance(pattern := made.get("pattern"), str) and "(?=" in pattern:
         made |= {"pattern": re.sub(r"\(\?=[^()]*\)", "", pattern), "minLength": 1}
+    if isinstance(pattern, str) and (far := re.fullmatch(r"\^\.\{1,(\d{4,})\}\$", pattern)):
+        made |= {"pattern": "^.+$", "maxLength": int(far[1])}
     return made
 
 
