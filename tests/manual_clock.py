@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.clock import Clock
-from exporter.graph.names import THREAD_NAME
+from exporter.event_loop import THREAD_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator

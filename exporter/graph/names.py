@@ -7,19 +7,14 @@ the process itself, which waits for all of them.
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from contextlib import suppress
 from functools import partial
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from exporter.event_loop import in_daemon_thread
 
-THREAD_NAME = "dns"
 NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
@@ -32,7 +27,7 @@ class Resolver(AbstractResolver):
         """Return the addresses of `host`. Raises OSError, for what can be no name as well."""
         look_up = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
         try:
-            found = await _aside(look_up)
+            found = await in_daemon_thread(look_up)
         except UnicodeError:
             raise socket.gaierror(socket.EAI_NONAME, "this can be no name") from None
         return [
@@ -48,23 +43,3 @@ def _numeric(address: tuple[Any, ...]) -> str:
     """Write an address as text; one that holds for a single link names that link."""
     host, _, *rest = address
     return f"{host}%{rest[1]}" if rest and rest[1] else str(host)
-
-
-async def _aside(work: Callable[[], list[Any]]) -> list[Any]:
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[list[Any]] = loop.create_future()
-
-    def tell(settle: Callable[[Any], None], outcome: object) -> None:
-        with suppress(RuntimeError):  # the loop has ended: nobody is left to be told
-            loop.call_soon_threadsafe(lambda: None if done.done() else settle(outcome))
-
-    def run() -> None:
-        try:
-            found = work()
-        except (OSError, ValueError) as error:
-            tell(done.set_exception, error)
-        else:
-            tell(done.set_result, found)
-
-    Thread(target=run, name=THREAD_NAME, daemon=True).start()
-    return await done

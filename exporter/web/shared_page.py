@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from exporter.event_loop import in_daemon_thread
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,7 +30,7 @@ class SharedPage:
         async with self._one_at_a_time:
             began = self._clock.monotonic()
             if began >= self._good_until:
-                self._body = (await asyncio.to_thread(prepare())).encode()
+                self._body = (await in_daemon_thread(prepare())).encode()
                 ended = self._clock.monotonic()
                 self._good_until = ended + (ended - began) * KEPT_FOR_TIMES_ITS_COST
             return self._body
