@@ -6,7 +6,10 @@ import errno
 import os
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 
@@ -48,3 +51,28 @@ def _give_up(stream: Any) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+class Notices:
+    """Lines for whoever looks at standard output of a daemon. Nobody waits until they are read.
+
+    Standard output may be a pipe that is full and that nobody reads. So a thread writes, without a buffer: the
+    interpreter flushes those at its end, and would wait there.
+    """
+
+    def __init__(self) -> None:
+        self._lines = SimpleQueue[bytes]()
+        self._thread = Thread(target=self._write, name="notices", daemon=True)
+
+    def say(self, line: str) -> None:
+        """Print `line` soon, or never when it cannot be printed."""
+        if not self._thread.is_alive():
+            self._thread.start()
+        self._lines.put(f"{line}\n".encode())
+
+    def _write(self) -> None:
+        while True:
+            line = self._lines.get()
+            if sys.stdout is not None:
+                with suppress(OSError, ValueError):
+                    os.write(sys.stdout.fileno(), line)

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.commands.options import announcer, options_of, refuse_bad_arguments, say, with_web_config
+from exporter.commands.options import announcer, options_of, refuse_bad_arguments, with_web_config
 from exporter.commands.serve import serve
 from exporter.commands.simulate import CONFIG_FILE, simulated
 from exporter.config.load import load
 from exporter.exit_status import DONE
 from exporter.graph.limits import RequestLimits
+from exporter.output import Notices
 from exporter.simulator.demo import demo_tenants
 from exporter.simulator.limits import Limits
 
@@ -38,8 +39,9 @@ def run(arguments: Arguments, _progress: Progress) -> int:
     """Run the command."""
     refuse_bad_arguments(arguments)
     options = with_web_config(options_of(arguments))
-    say("Five simulated tenants, polled every 5 to 20 seconds; a day there takes 10. Ctrl-C stops.")
-    asyncio.run(demonstrate(options, announcer(arguments)))
+    notices = Notices()
+    notices.say("Five simulated tenants, polled every 5 to 20 seconds; a day there takes 10. Ctrl-C stops.")
+    asyncio.run(demonstrate(options, announcer(arguments, notices)))
     return DONE
 
 

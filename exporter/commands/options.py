@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from exporter.flags import (
     TOTAL_SHARDS,
     WEB_CONFIG,
 )
-from exporter.output import put
+from exporter.output import Notices
 from exporter.web.web_config import load_web_config
 
 if TYPE_CHECKING:
@@ -113,16 +113,10 @@ def writing(location: str) -> Iterator[None]:
         raise ConfigError([Problem(location, f"cannot be written: {os.strerror(error.errno or 0)}")]) from None
 
 
-def announcer(arguments: Arguments) -> Callable[[str], None]:
+def announcer(arguments: Arguments, notices: Notices) -> Callable[[str], None]:
     """Make what tells of an address that is listened on."""
 
     def announce(address: str) -> None:
-        say(f"Status page {address}/  Metrics {address}{arguments[TELEMETRY_PATH]}")
+        notices.say(f"Status page {address}/  Metrics {address}{arguments[TELEMETRY_PATH]}")
 
     return announce
-
-
-def say(line: str) -> None:
-    """Tell whoever looks at standard output. What serves does not end because nobody can read that."""
-    with suppress(OSError):
-        put(f"{line}\n")

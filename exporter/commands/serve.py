@@ -18,6 +18,7 @@ from exporter.commands.reloading import Reloading
 from exporter.errors import Problem
 from exporter.exit_status import DONE
 from exporter.logs import fields
+from exporter.output import Notices
 from exporter.polling.fleet import Fleet
 from exporter.service_manager import notify_service_manager
 from exporter.web.protection import WebProtection
@@ -205,5 +206,5 @@ def _log_without_text(loop: asyncio.AbstractEventLoop, context: dict[str, object
 def run(arguments: Arguments, _progress: Progress) -> int:
     """Run the command."""
     options, settings = everything_loaded(arguments)
-    asyncio.run(serve(options, settings, announcer(arguments)))
+    asyncio.run(serve(options, settings, announcer(arguments, Notices())))
     return DONE
