@@ -25,8 +25,9 @@ from exporter.clock import Clock
 from exporter.metrics.exposition import Format
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.snapshot import SnapshotStore
+from exporter.web.answers import SAFE_HEADERS
 from exporter.web.protection import WebProtection
-from exporter.web.server import SAFE_HEADERS, Reloaded, Served, Server, listening
+from exporter.web.server import Reloaded, Served, Server, listening
 from exporter.web.status_page import StatusPage
 from exporter.web.web_config import WebConfig
 
@@ -68,7 +69,7 @@ async def serve_exporter(tenants: int) -> None:
         enable_lifecycle=False,
     )
     protection = WebProtection(WebConfig(), None, clock)
-    async with listening(Server(served), [("127.0.0.1", 0)], protection) as addresses:
+    async with listening(Server(served, protection), [("127.0.0.1", 0)]) as addresses:
         say(f"{addresses[0]}/metrics")
         await obey(act)
 

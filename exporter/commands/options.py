@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from exporter.flags import (
     TOTAL_SHARDS,
     WEB_CONFIG,
 )
-from exporter.output import Notices
+from exporter.output import Notices, put
 from exporter.web.web_config import load_web_config
 
 if TYPE_CHECKING:
@@ -120,3 +120,9 @@ def announcer(arguments: Arguments, notices: Notices) -> Callable[[str], None]:
         notices.say(f"Status page {address}/  Metrics {address}{arguments[TELEMETRY_PATH]}")
 
     return announce
+
+
+def say(line: str) -> None:
+    """Tell whoever looks at standard output. A command does not fail because nobody can read that."""
+    with suppress(OSError):
+        put(f"{line}\n")

@@ -67,7 +67,7 @@ class Exporter:
         async with self._fleet_ready() as fleet:
             if self._stopping.is_set():
                 return
-            async with listening(Server(served), self._options.listen_addresses, self._protection) as addresses:
+            async with listening(Server(served, self._protection), self._options.listen_addresses) as addresses:
                 for address in addresses:
                     log.info("listening", extra=fields(address=address))
                     announce(address)
@@ -157,7 +157,7 @@ class Exporter:
         return old
 
     def _links(self) -> dict[str, str]:
-        return {"Metrics": self._options.telemetry_path, "Health": "/-/healthy", "Readiness": "/-/ready"}
+        return {"Metrics": f".{self._options.telemetry_path}", "Health": "./-/healthy", "Readiness": "./-/ready"}
 
 
 @contextmanager

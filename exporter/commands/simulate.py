@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
-from exporter.commands.options import refuse_bad_arguments, say
+from exporter.commands.options import refuse_bad_arguments
 from exporter.errors import ConfigError, Problem
 from exporter.exit_status import DONE
 from exporter.flags import SIMULATE_LISTEN, TENANTS, WRITE_CONFIG
-from exporter.output import write_atomically
+from exporter.output import Notices, write_atomically
 from exporter.simulator.control import Control
 from exporter.simulator.demo import CLIENT_ID, SECRET
 from exporter.simulator.fleet import fleet, partner
@@ -56,15 +56,15 @@ def run(arguments: Arguments, _progress: Progress) -> int:
 
 
 async def _simulate(number: int, port: int, directory: Path | None) -> None:
-    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    notices, stopping, loop = Notices(), asyncio.Event(), asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, stopping.set)
     async with simulated(lambda now: fleet(number, now), port=port) as running:
-        say(f"Entra and Graph for {number} simulated tenants at {running.simulation.url}")
+        notices.say(f"Entra and Graph for {number} simulated tenants at {running.simulation.url}")
         if directory:
             running.write(directory, TIMES, {})
-            say(f"Try it: entra-mfa-exporter check --config.file={directory / CONFIG_FILE}")
-            say(f"Change it: entra-mfa-exporter simulate control --simulation={directory}")
+            notices.say(f"Try it: entra-mfa-exporter check --config.file={directory / CONFIG_FILE}")
+            notices.say(f"Change it: entra-mfa-exporter simulate control --simulation={directory}")
         await stopping.wait()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from exporter.document.files import UnusableConfigError, Watched, content_digest
+from exporter.event_loop import in_daemon_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -37,7 +39,7 @@ class LastGood(Generic[Loaded]):
 
     async def has_changed(self) -> bool:
         """Tell whether the files have another content than when they were loaded last, be it good or not."""
-        return await asyncio.to_thread(content_digest, self._seen) != self._seen.digest
+        return await in_daemon_thread(partial(content_digest, self._seen)) != self._seen.digest
 
     async def has_settled_otherwise(self, clock: Clock, longest_pause: float) -> bool:
         """Tell whether the files have another content, once nobody has written to them for a second.
@@ -47,7 +49,7 @@ class LastGood(Generic[Loaded]):
         """
         now, before = self._seen.digest, ""
         for _ in range(LOOKS_WHILE_SETTLING):
-            before, now = now, await asyncio.to_thread(content_digest, self._seen)
+            before, now = now, await in_daemon_thread(partial(content_digest, self._seen))
             if now in {self._seen.digest, before}:
                 break
             await clock.sleep(min(longest_pause, SETTLING_SECONDS))
@@ -57,7 +59,7 @@ class LastGood(Generic[Loaded]):
         """Load what the files say now and put it into force, or note the `problems` that keep `good` there."""
         async with self._one_at_a_time:
             try:
-                loaded = await asyncio.to_thread(self._load, self.good)
+                loaded = await in_daemon_thread(partial(self._load, self.good))
             except UnusableConfigError as error:
                 self._seen, self.problems = error, tuple(error.problems)
                 return

@@ -7,11 +7,18 @@ times a second. A client that asks at once and reads its answer is never the old
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
 
 from exporter.descriptors import share
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
 
 MOST_CONNECTIONS = 512
 #: Of the descriptors, where there are few: Graph and files need some too.
@@ -71,3 +78,30 @@ class Listener(socket.socket):
             raise
         self._crowd.add(connection)
         return connection, address
+
+
+class Site(web.BaseSite):
+    """Serves the connections of a listener, each with a protocol that `connect` makes."""
+
+    def __init__(
+        self,
+        runner: web.BaseRunner,
+        listener: Listener,
+        connect: Callable[[], asyncio.BaseProtocol],
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(runner)
+        self._listener = listener
+        self._connect = connect
+        self._context = context
+
+    @property
+    def name(self) -> str:
+        """Say where it listens."""
+        return str(self._listener.getsockname())
+
+    async def start(self) -> None:
+        """Begin to accept connections. Raises OSError."""
+        await super().start()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connect, sock=self._listener, ssl=self._context)

@@ -7,26 +7,30 @@ force: the last good configuration stays.
 from __future__ import annotations
 
 import math
+from http import HTTPStatus
 from typing import TYPE_CHECKING
-
-from aiohttp import web
+from urllib.parse import urlsplit
 
 from exporter.document.last_good import LastGood
 from exporter.errors import Problem
-from exporter.web.basic_auth import Logins, read_login
+from exporter.web import answers
+from exporter.web.addresses import neighbourhood
+from exporter.web.basic_auth import CrowdedError, Logins, read_login
 from exporter.web.live_tls import LiveContext
 from exporter.web.rate_limit import TokenBucket
 from exporter.web.web_config import WebConfig, load_web_config
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from aiohttp.typedefs import Handler
+    from aiohttp import web
 
     from exporter.clock import Clock
 
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
+RETRY_SECONDS = 2
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="entra-mfa-exporter", charset="UTF-8"'}
 
 
@@ -52,36 +56,35 @@ class WebProtection:
         """The context to listen with, or None for plain HTTP. It stays the same object while what it does changes."""
         return self._live
 
-    def install(self, app: web.Application) -> None:
-        """Stand before everything else in `app`."""
-        app.middlewares.insert(0, self._guard)
-        app.on_response_prepare.append(self._add_headers)
+    def headers(self) -> dict[str, str]:
+        """Return the headers of every answer; the operator's take the place of ours."""
+        return {**answers.SAFE_HEADERS, **self.config.headers}
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        refusal = await self.check(request)
-        return await handler(request) if refusal is None else refusal
-
-    async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(self.config.headers)
-
-    async def check(self, request: web.Request) -> web.Response | None:
+    async def check(self, request: web.BaseRequest) -> web.Response | None:
         """Return the answer that keeps this request out, or None for one that may come in."""
         tls = self.config.tls
         if tls and not tls.allows(request.get_extra_info("ssl_object")):
-            refusal = web.Response(status=403, text="No name in your certificate is in client_allowed_sans.\n")
+            refusal = answers.text("No name in your certificate is in client_allowed_sans.", HTTPStatus.FORBIDDEN)
             refusal.force_close()
             return refusal
         if request.path in OPEN_PATHS:
             return None
         if self._bucket and not self._bucket.take():
             wait = {"Retry-After": str(math.ceil(self._bucket.limit.interval))}
-            return web.Response(status=429, text="Too many requests: see rate_limit.\n", headers=wait)
-        users = self.config.users
-        login = read_login(request.headers.getall("Authorization", ())) if users else None
-        if not users or (login and await self._logins.accept(users, login, request.remote or "")):
-            return None
-        return web.Response(status=401, text="User name and password, please.\n", headers=CHALLENGE)
+            return answers.text("Too many requests: see rate_limit.", HTTPStatus.TOO_MANY_REQUESTS, wait)
+        return await self._check_login(request) if self.config.users else None
+
+    async def _check_login(self, request: web.BaseRequest) -> web.Response | None:
+        login = read_login(request.headers.getall("Authorization", ()))
+        if login:
+            client = neighbourhood(request.remote or "")
+            try:
+                if await self._logins.accept(self.config.users, login, client, lambda: request.transport is not None):
+                    return None
+            except CrowdedError:
+                wait = {"Retry-After": str(RETRY_SECONDS)}
+                return answers.text("Too many logins at once; come back.", HTTPStatus.SERVICE_UNAVAILABLE, wait)
+        return answers.text("User name and password, please.", HTTPStatus.UNAUTHORIZED, CHALLENGE)
 
     def _load(self, before: WebConfig) -> WebConfig:
         return load_web_config(self._path) if self._path else before
@@ -107,3 +110,21 @@ def _losses(location: str, old: WebConfig, new: WebConfig) -> list[Problem]:
     if new.tls and not old.tls:
         problems.append(Problem(location, "TLS cannot be turned on while serving", "restart the exporter"))
     return problems
+
+
+def is_cross_site(headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser sends this for a page of another site. What is no browser says nothing of it.
+
+    Sources: https://www.w3.org/TR/fetch-metadata/, and for older browsers https://www.rfc-editor.org/rfc/rfc6454.
+    """
+    if site := headers.get("Sec-Fetch-Site"):
+        return site not in {"same-origin", "none"}
+    origin = headers.get("Origin")
+    return origin is not None and _authority(origin) != headers.get("Host", "").lower()
+
+
+def _authority(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,33 +9,32 @@ from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from aiohttp import web, web_response
+from aiohttp import web
 
-from exporter.errors import ConfigError, Problem
 from exporter.metrics.compressed import NOTHING, fragment, stream
 from exporter.metrics.exposition import Format, accepts_gzip, negotiate
-from exporter.web.listener import Crowd, Listener
+from exporter.web import answers
+from exporter.web.addresses import bound_sockets, url_of
+from exporter.web.connection import Connection
+from exporter.web.listener import Crowd, Listener, Site
+from exporter.web.protection import is_cross_site
+from exporter.web.sending import Answers, CrowdedError
 from exporter.web.shared_page import SharedPage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-    from ssl import SSLContext
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from exporter.clock import Clock
+    from exporter.errors import Problem
     from exporter.metrics.compressed import Fragment
     from exporter.polling.snapshot import SnapshotStore
     from exporter.web.protection import WebProtection
+    from exporter.web.sending import Answer
     from exporter.web.status_page import StatusPage
 
-SERVER = "entra-mfa-exporter"  # and no versions, of which attackers make lists
-ANSWER_SECONDS = 60.0
-PIECE_BYTES = 1024 * 1024
-SMALL_BYTES = 64 * 1024  # below it a call for each part costs more than copying it
-PIECES_AT_ONCE = 4
-KEEPALIVE_SECONDS = 120.0
 SHUTDOWN_SECONDS = 0.5  # for answers under way; aiohttp waits as long again for what it then cancels
-HEADER_BYTES = 8190
-SAFE_HEADERS = {"X-Content-Type-Options": "nosniff"}
+PAGES_AT_ONCE = 64
+SOON = {"Retry-After": "1"}
 
 
 @dataclass(frozen=True)
@@ -62,168 +59,119 @@ class Served:
 
 
 class Server:
-    """Answers requests out of what is `served`."""
+    """Answers requests that `protection` lets in out of what is `served`."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, protection: WebProtection) -> None:
+        self.protection = protection
         self._served = served
         self._page = SharedPage(served.clock)
-        self._scrapes = 0
+        self._scrapes = Answers(served.max_requests, served.clock)
+        self._pages = Answers(PAGES_AT_ONCE, served.clock)
         self._self_metrics_compressed = (b"", NOTHING)
+        self._routes = {
+            (served.telemetry_path, "GET"): self.metrics,
+            ("/", "GET"): self.index,
+            ("/-/healthy", "GET"): self.healthy,
+            ("/-/ready", "GET"): self.healthy,
+            ("/-/reload", "POST"): self.reload,
+        }
 
-    def application(self) -> web.Application:
-        """Make the application."""
-        app = web.Application(client_max_size=0)
-        app.router.add_get(self._served.telemetry_path, self.metrics)
-        app.router.add_get("/", self.index)
-        app.router.add_get("/-/healthy", self.healthy)
-        app.router.add_get("/-/ready", self.healthy)
-        app.router.add_post("/-/reload", self.reload)
-        return app
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request. aiohttp's own router would repeat some of a client's words in what it refuses."""
+        response = await self.protection.check(request) or await self._route(request)
+        if not response.prepared:
+            response.headers.update(self.protection.headers())
+        return response
 
-    async def metrics(self, request: web.Request) -> web.StreamResponse:
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        method = "GET" if request.method == "HEAD" else request.method
+        if handler := self._routes.get((request.path, method)):
+            return await handler(request)
+        methods = [known for path, known in self._routes if path == request.path]
+        allow = {"Allow": ", ".join(["GET, HEAD" if "GET" in methods else "POST", "OPTIONS"])}
+        if method == "OPTIONS" and (methods or request.path == "*"):
+            return web.Response(status=HTTPStatus.NO_CONTENT, headers=allow)
+        if methods:
+            return answers.text("This path has other methods: see Allow.", HTTPStatus.METHOD_NOT_ALLOWED, allow)
+        return answers.text("There is nothing at this path.", HTTPStatus.NOT_FOUND)
+
+    async def metrics(self, request: web.BaseRequest) -> web.StreamResponse:
         """`GET /metrics`: the store's bytes and the exporter's own metrics."""
-        if self._scrapes >= self._served.max_requests:
-            text = f"more than {self._served.max_requests} scrapes at once; see --web.max-requests\n"
-            return _text(text, HTTPStatus.SERVICE_UNAVAILABLE)
-        self._scrapes += 1
         try:
-            return await self._exposition(request)
-        finally:
-            self._scrapes -= 1
+            async with self._scrapes.one_more(request) as answer:
+                return await self._exposition(request, answer)
+        except CrowdedError:
+            sentence = f"More than {self._served.max_requests} scrapes at once: see --web.max-requests."
+            return answers.text(sentence, HTTPStatus.SERVICE_UNAVAILABLE, SOON)
 
-    async def _exposition(self, request: web.Request) -> web.StreamResponse:
+    async def _exposition(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
         form = negotiate(",".join(request.headers.getall("Accept", [])))
         self_metrics = self._served.self_metrics(form)
-        headers = {"Content-Type": form.value, "Vary": "Accept, Accept-Encoding", **SAFE_HEADERS}
+        headers = self._headers({"Content-Type": form.value, "Vary": "Accept, Accept-Encoding"})
         if accepts_gzip(",".join(request.headers.getall("Accept-Encoding", []))):
             headers["Content-Encoding"] = "gzip"
             parts = stream(await self._served.store.joined_gzip(form), self._self_metrics_gzip(self_metrics))
-            return await self._sent(request, sum(map(len, parts)), parts, headers)
+            return await answer.send(request, sum(map(len, parts)), parts, headers)
         joined = await self._served.store.joined(form)
-        return await self._sent(request, joined.length + len(self_metrics), chain(joined, [self_metrics]), headers)
+        return await answer.send(request, joined.length + len(self_metrics), chain(joined, [self_metrics]), headers)
 
     def _self_metrics_gzip(self, self_metrics: bytes) -> Fragment:
         if self._self_metrics_compressed[0] is not self_metrics:
             self._self_metrics_compressed = (self_metrics, fragment(self_metrics))
         return self._self_metrics_compressed[1]
 
-    async def _sent(
-        self, request: web.Request, length: int, parts: Iterable[bytes], headers: dict[str, str]
-    ) -> web.StreamResponse:
-        """Send piece by piece within a deadline.
-
-        Who does not read holds up a piece, not a copy of everything, and loses the connection in the end.
-        """
-        response = web.StreamResponse(headers=headers)
-        response.content_length = length
-        transport, finished = request.transport, False
-        try:
-            async with self._served.clock.timeout(ANSWER_SECONDS):
-                await response.prepare(request)
-                for number, piece in enumerate(_pieces(parts) if request.method == "GET" else (), 1):
-                    await response.write(piece)
-                    if number % PIECES_AT_ONCE == 0:
-                        await asyncio.sleep(0)  # a fast reader would keep everybody else waiting to the end
-                await response.write_eof()
-            finished = True
-        except (TimeoutError, ConnectionError):  # too slow, or gone: nobody is there to be told
-            pass
-        finally:
-            if transport is not None and not finished:  # also when we stop: what was not read yet is never sent
-                transport.abort()
-        return response
-
-    async def index(self, request: web.Request) -> web.StreamResponse:
+    async def index(self, request: web.BaseRequest) -> web.StreamResponse:
         """`GET /`: the status page."""
-        body = await self._page.get(self._prepare_page)
-        headers = {"Content-Type": "text/html; charset=utf-8", **self._served.page.headers(), **SAFE_HEADERS}
-        return await self._sent(request, len(body), [body], headers)
+        try:
+            async with self._pages.one_more(request) as answer:
+                body = await self._page.get(self._prepare_page)
+                headers = self._headers({"Content-Type": "text/html; charset=utf-8", **self._served.page.headers()})
+                return await answer.send(request, len(body), [body], headers)
+        except CrowdedError:
+            return answers.text("Too many ask for this page at once.", HTTPStatus.SERVICE_UNAVAILABLE, SOON)
 
     def _prepare_page(self) -> Callable[[], str]:
         return partial(self._served.page.render, list(self._served.store.statuses()), self._served.clock.time())
 
-    async def healthy(self, request: web.Request) -> web.StreamResponse:
+    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {**headers, **self.protection.headers()}
+
+    async def healthy(self, request: web.BaseRequest) -> web.StreamResponse:
         """`GET /-/healthy` and `/-/ready`: this server runs, so its configuration is loaded."""
         del request
-        return _text("ok\n")
+        return answers.text("ok")
 
-    async def reload(self, request: web.Request) -> web.StreamResponse:
+    async def reload(self, request: web.BaseRequest) -> web.StreamResponse:
         """`POST /-/reload`: load the configuration again; 500 with every problem when it cannot be used."""
-        del request
         if not self._served.enable_lifecycle:
-            return _text("reloading is off; start with --web.enable-lifecycle\n", HTTPStatus.FORBIDDEN)
+            return answers.text("reloading is off; start with --web.enable-lifecycle", HTTPStatus.FORBIDDEN)
+        if is_cross_site(request.headers):
+            return answers.text("a page of another site asks for this; nothing was done", HTTPStatus.FORBIDDEN)
         refused = (await self._served.reload()).refused
         if not refused:
-            return _text("reloaded\n")
+            return answers.text("reloaded")
         problems = "\n".join(map(str, refused))
-        return _text(f"the configuration that runs was kept:\n{problems}\n", HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-def _pieces(parts: Iterable[bytes]) -> Iterator[bytes | memoryview]:
-    """Put small parts together, and cut large ones to pieces of PIECE_BYTES at most."""
-    small: list[bytes] = []
-    size = 0
-    for part in parts:
-        if len(part) < SMALL_BYTES:
-            small.append(part)
-            size += len(part)
-        if small and (size >= SMALL_BYTES or len(part) >= SMALL_BYTES):
-            yield b"".join(small)
-            small, size = [], 0
-        if len(part) >= SMALL_BYTES:
-            yield from (memoryview(part)[at : at + PIECE_BYTES] for at in range(0, len(part), PIECE_BYTES))
-    if small:
-        yield b"".join(small)
+        return answers.text(f"the configuration that runs was kept:\n{problems}", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 @asynccontextmanager
-async def listening(
-    server: Server, addresses: Sequence[tuple[str | None, int]], protection: WebProtection
-) -> AsyncIterator[list[str]]:
+async def listening(server: Server, addresses: Sequence[tuple[str | None, int]]) -> AsyncIterator[list[str]]:
     """Listen on `addresses` inside the body, which gets the addresses to open, chosen ports filled in.
 
     Raises ConfigError when one of them is taken or not this machine's.
     """
-    web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined] # what is no HTTP is answered behind our back
-    app = server.application()
-    protection.install(app)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        max_line_size=HEADER_BYTES,
-        max_field_size=HEADER_BYTES,
-        lingering_time=0,
-        handle_signals=False,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-    )
+    protection = server.protection
+    http = web.Server(server.answer)
+    runner = web.ServerRunner(http, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        crowd = Crowd()
+        crowd, urls = Crowd(), list[str]()
         for host, port in addresses:
-            await _listen(runner, host, port, protection.ssl_context, crowd)
-        scheme = "https" if protection.ssl_context else "http"
-        yield list(dict.fromkeys(f"{scheme}://{_shown(*address[:2])}" for address in runner.addresses))
+            for bound in await bound_sockets(host, port):
+                urls.append(url_of(bound, "https" if protection.ssl_context else "http"))
+                connect = partial(Connection, http, protection.headers)
+                site = Site(runner, Listener(bound.detach(), crowd), connect, protection.ssl_context)
+                await site.start()
+        yield list(dict.fromkeys(urls))
     finally:
         await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, host: str | None, port: int, context: SSLContext | None, crowd: Crowd) -> None:
-    try:
-        bound = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
-        for each in bound.sockets:
-            listener = Listener(each.dup().detach(), crowd)
-            await web.SockSite(runner, listener, ssl_context=context).start()
-        bound.close()
-    except OSError as error:
-        what = f"cannot listen on {host or ''}:{port}: {os.strerror(error.errno) if error.errno else 'no such host'}"
-        raise ConfigError([Problem("--web.listen-address", what, "choose another one")]) from None
-
-
-def _shown(host: str, port: int) -> str:
-    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"{shown}:{port}"
-
-
-def _text(text: str, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
-    return web.Response(text=text, status=status, headers=SAFE_HEADERS)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from exporter.web.tls import Tls
 
 USERS = "basic_auth_users"
+#: Above this cost of bcrypt, each step of which doubles the time, a login takes a second.
+COSTLY = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def load_web_config(path: Path) -> WebConfig:
     warnings: list[Problem] = []
     config = WebConfig(
         tls=_tls(top, files, warnings),
-        users=_users(top),
+        users=_users(top, warnings),
         headers=_headers(top),
         rate_limit=_rate_limit(top),
         warnings=tuple(map(str, warnings)),
@@ -143,7 +145,7 @@ def _tls(top: Section[WebFilePart], files: Files, warnings: list[Problem]) -> Tl
     return found
 
 
-def _users(top: Section[WebFilePart]) -> dict[bytes, bytes]:
+def _users(top: Section[WebFilePart], warnings: list[Problem]) -> dict[bytes, bytes]:
     users: dict[bytes, bytes] = {}
     for at, entry in enumerate(top.part.basic_auth_users or ()):
         key = f"{USERS}[{at}]"
@@ -152,6 +154,9 @@ def _users(top: Section[WebFilePart]) -> dict[bytes, bytes]:
         if entry.user.encode() in users:
             top.problem(key, Complaint("this user is given twice", "keep one of the two"))
         users[entry.user.encode()] = entry.hash.encode()
+        if (cost := int(entry.hash.split("$")[2])) > COSTLY:
+            what = f"a hash of cost {cost} takes some {2 ** (cost - 10) * 0.08:.1f} s at the first login of each client"
+            warnings.append(Problem(top.location(key), what, "make one of cost 10: htpasswd -nBC 10 NAME"))
     return users
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import re
 import socket
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+IDENTITY = {"Accept-Encoding": "identity"}
 PADDING = "x" * 1000
+MANY_BYTES = 6 * 1024 * 1024  # more than a socket's buffer on loopback holds
 BIG_LINES = 24_000  # 24 MB: more than the buffers of two sockets on loopback hold
 
 
@@ -102,7 +105,13 @@ async def served(clock: ManualClock, **options: Any) -> AsyncIterator[Daemon]:
         ("PUT", "/-/reload", 405),
         ("POST", "/metrics", 405),
         ("DELETE", "/metrics", 405),
-        ("OPTIONS", "/metrics", 405),
+        ("OPTIONS", "/metrics", 204),
+        ("OPTIONS", "/", 204),
+        ("OPTIONS", "/-/reload", 204),
+        ("OPTIONS", "*", 204),
+        ("OPTIONS", "/nothing", 404),
+        ("TRACE", "/metrics", 405),
+        ("TRACE", "/canary-of-a-client", 404),
         ("POST", "/", 405),
         ("POST", "/-/healthy", 405),
         ("GET", "/metrics/", 404),
@@ -121,10 +130,96 @@ def test_each_path_answers_as_promised(method: str, path: str, status: int) -> N
             await client.ask(path, method, "Connection: close\r\n")
             answer = await client.rest()
             assert answer.startswith(f"HTTP/1.1 {status} ".encode())
-            assert b"\r\nServer: entra-mfa-exporter\r\n" in answer
+            assert b"\r\nServer: entra-mfa-exporter\r\nX-Content-Type-Options: nosniff\r\n" in answer
             assert b"aiohttp" not in answer
+            assert b"canary" not in answer
+            if status == 405 or method == "OPTIONS":
+                assert (b"\r\nAllow: " in answer) == (status != 404)
             if method == "HEAD":
                 assert answer.endswith(b"\r\n\r\n")
+
+    run(main)
+
+
+PAGES_METHODS, RELOADS_METHODS = "GET, HEAD, OPTIONS", "POST, OPTIONS"
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"), [("/", PAGES_METHODS), ("/metrics", PAGES_METHODS), ("/-/reload", RELOADS_METHODS)]
+)
+def test_the_methods_of_a_path_can_be_asked_for(path: str, allow: str) -> None:
+    """`OPTIONS`, and a refused method, name the methods that there are."""
+
+    async def main(clock: ManualClock) -> None:
+        async with served(clock) as daemon:
+            for method in ("OPTIONS", "PATCH"):
+                assert (await daemon.get(path, method))[1]["Allow"] == allow
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("request_text", "status"),
+    [
+        ("GET /canary HTTP/1.1\r\nHost: x\r\n", 404),
+        ("BREW /canary HTTP/1.1\r\nHost: x\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: x\r\nExpect: canary\r\n", 200),
+        ("POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-canary\r\nContent-Length: 5\r\n", 405),
+        ("GET / HTTP/canary\r\nHost: x\r\n", 400),
+        ("CANARY\r\n", 400),
+        ("GET /canary HTTP/1.1\r\nHost : canary\r\n", 400),
+        ("GET /canary HTTP/1.1\r\nHost: x\r\nContent-Length: canary\r\n", 400),
+        ("GET /canary HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: canary\r\n", 400),
+        ("GET http://[canary HTTP/1.1\r\nHost: x\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: x\r\nX: " + "canary" * 10_000 + "\r\n", 400),
+        ("GET /?" + "canary" * 10_000 + " HTTP/1.1\r\nHost: x\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: x\r\n" + f"X: {'canary' * 1000}\r\n" * 90, 431),
+    ],
+)
+def test_what_is_refused_is_not_repeated(tmp_path: Path, request_text: str, status: int) -> None:
+    """Every answer, also to what is no HTTP, has our headers, the operator's, and none of the client's bytes."""
+    file = tmp_path / "web.yml"
+    file.write_text("http_server_config: {headers: {X-Frame-Options: deny}}\n")
+
+    async def main(clock: ManualClock) -> None:
+        config = load_web_config(file)
+        async with served(clock, web_config=config, web_config_file=file) as daemon, Raw(daemon) as client:
+            with clock.hold(), suppress(ConnectionError):
+                await client.send(request_text.encode() + b"Connection: close\r\n\r\n")
+            answer = await client.rest()
+            head = answer.partition(b"\r\n\r\n")[0]
+            assert head.split()[1] == str(status).encode()
+            for header in (b"Server: entra-mfa-exporter", b"X-Content-Type-Options: nosniff", b"X-Frame-Options: deny"):
+                assert head.split(b"\r\n").count(header) == 1
+            assert b"canary" not in answer.lower()
+            assert "canary" not in daemon.log.lower().replace("canary-name", "")
+
+    run(main)
+
+
+def test_headers_of_32_kib_are_taken() -> None:
+    """A sign-on proxy's cookies may be large, one of them or several."""
+
+    async def main(clock: ManualClock) -> None:
+        async with served(clock) as daemon:
+            for cookies in ([8400], [32_000], [16_000, 16_000]):
+                async with Raw(daemon) as client:
+                    headers = "".join(f"Cookie: a={'x' * size}\r\n" for size in cookies)
+                    await client.ask("/", headers=f"{headers}Connection: close\r\n")
+                    assert (await client.rest()).startswith(b"HTTP/1.1 200 ")
+
+    run(main)
+
+
+def test_requests_in_one_connection_may_be_many() -> None:
+    """The bound on a request's head is one on each, not on all that come over a connection, nor on a body."""
+
+    async def main(clock: ManualClock) -> None:
+        async with served(clock) as daemon, Raw(daemon) as client:
+            with clock.hold():
+                for _ in range(8):
+                    await client.ask("/-/healthy", headers=f"Cookie: {'x' * 30_000}\r\n")
+                    assert (await client.some()).startswith(b"HTTP/1.1 200 ")
 
     run(main)
 
@@ -197,7 +292,7 @@ def test_the_telemetry_path_can_be_moved() -> None:
         async with served(clock, telemetry_path="/probe/entra") as daemon:
             assert "entra_up" in await daemon.page("/probe/entra")
             assert (await daemon.get("/metrics"))[0] == 404
-            assert 'href="/probe/entra"' in await daemon.page()
+            assert 'href="./probe/entra"' in await daemon.page()
 
     run(main)
 
@@ -210,6 +305,70 @@ def test_a_reload_by_post_is_answered_when_it_is_done() -> None:
             daemon.change("tenant-1", poll_interval=1234.0)
             assert (await daemon.get("/-/reload", "POST"))[0] == 200
             assert (await daemon.scrape()).value("entra_poll_interval_seconds") == 1234
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://HOST"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://proxy.example"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://[evil"}, 403),
+        ({"Origin": "http://HOST"}, 200),
+        ({}, 200),
+    ],
+)
+def test_a_page_of_another_site_reloads_nothing(headers: dict[str, str], status: int) -> None:
+    """A browser that says it acts for another site gets 403, and the configuration is not loaded again."""
+
+    async def main(clock: ManualClock) -> None:
+        async with served(clock, enable_lifecycle=True) as daemon:
+            daemon.change("tenant-1", poll_interval=1234.0)
+            host = daemon.address.removeprefix("http://")
+            sent = {name: value.replace("HOST", host) for name, value in headers.items()}
+            assert (await daemon.get("/-/reload", "POST", **sent))[0] == status
+            interval = (await daemon.scrape()).value("entra_poll_interval_seconds")
+            assert (interval == 1234) == (status == 200)
+
+    run(main)
+
+
+@pytest.mark.parametrize("host", [None, "::"])
+def test_ipv4_and_ipv6_are_listened_on(host: str | None) -> None:
+    """`:PORT` and `[::]:PORT` are one port for both, and the address that is logged answers."""
+
+    async def main(clock: ManualClock) -> None:
+        async with served(clock, listen_addresses=((host, 0),)) as daemon:
+            port = daemon.address.rpartition(":")[2]
+            assert daemon.address == f"http://localhost:{port}"
+            assert len(daemon.log_lines("msg=listening")) == 1
+            for address in (daemon.address, f"http://127.0.0.1:{port}", f"http://[::1]:{port}"):
+                with clock.hold():
+                    async with daemon.session.get(f"{address}/-/healthy") as response:
+                        assert response.status == 200
+
+    run(main)
+
+
+def test_without_ipv6_ipv4_is_listened_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine whose IPv6 is turned off, the default address still serves IPv4."""
+    create = socket.create_server
+
+    def without_ipv6(address: Any, *, family: int = socket.AF_INET, **more: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "not here")
+        return create(address, family=family, **more)
+
+    async def main(clock: ManualClock) -> None:
+        monkeypatch.setattr(socket, "create_server", without_ipv6)
+        async with served(clock, listen_addresses=((None, 0),)) as daemon:
+            assert (await daemon.get("/-/healthy"))[0] == 200
 
     run(main)
 
@@ -233,23 +392,47 @@ def test_a_slow_reader_is_cut_off_and_others_are_served() -> None:
     run(main)
 
 
-def test_more_scrapes_at_once_than_allowed_are_refused() -> None:
-    """Past --web.max-requests a scrape is answered 503, in words; other pages are not; later there is room again."""
+def test_who_does_not_read_gives_way() -> None:
+    """However often all room is taken by clients that ask and never read, a good client is served."""
+
+    async def main(clock: ManualClock) -> None:
+        async with served(clock, max_requests=2) as daemon, AsyncExitStack() as stack:
+            show_big_exposition(daemon)
+            for _ in range(3):
+                for _ in range(3):
+                    slow = await stack.enter_async_context(Raw(daemon, slow=True))
+                    await slow.ask()
+                    await slow.some()
+                scrape = asyncio.create_task(daemon.session.get(daemon.address + "/metrics", headers=IDENTITY))
+                await clock.sleep(2)
+                async with await scrape as response:
+                    assert (response.status, len(await response.read()) > BIG_LINES * len(PADDING)) == (200, True)
+
+    run(main)
+
+
+def test_more_scrapes_at_once_than_can_be_read_are_refused() -> None:
+    """Past --web.max-requests a scrape is answered 503, in words and with Retry-After, while the others are read."""
 
     async def main(clock: ManualClock) -> None:
         async with served(clock, max_requests=2) as daemon:
             show_big_exposition(daemon)
             async with Raw(daemon, slow=True) as one, Raw(daemon, slow=True) as other:
+                for client in (one, other):
+                    await client.ask()
+                    await client.some()
                 with clock.hold():
-                    await one.ask()
-                    await other.ask()
+                    scrape = asyncio.create_task(daemon.session.get(daemon.address + "/metrics", headers=IDENTITY))
                     await asyncio.sleep(0.05)
-                    status, _, text = await daemon.get("/metrics")
-                    assert status == 503
-                    assert "--web.max-requests" in text
+                    for client in (one, other):
+                        read = 0
+                        while read < MANY_BYTES:
+                            read += len(await client.some())
                     assert (await daemon.get("/"))[0] == 200
-                await clock.sleep(61)
-            assert (await daemon.get("/metrics"))[0] == 200
+                await clock.sleep(1)
+                async with await scrape as response:
+                    assert (response.status, response.headers["Retry-After"]) == (503, "1")
+                    assert "--web.max-requests" in await response.text()
 
     run(main)
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import bcrypt
 import pytest
-from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,7 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from exporter.clock import Clock
+from exporter.polling.snapshot import SnapshotStore
 from exporter.web.protection import WebProtection
+from exporter.web.server import Reloaded, Served, Server, listening
+from exporter.web.status_page import StatusPage
 from exporter.web.web_config import load_web_config
 
 if TYPE_CHECKING:
@@ -143,13 +145,16 @@ class Site:
         authorization: bytes | None = None,
         tls: ssl.SSLContext | None = None,
         method: str = "GET",
+        source: str = "127.0.0.1",
     ) -> Reply:
         """Send one request on a connection of its own."""
         sent = b"Authorization: " + authorization + b"\r\n" if authorization is not None else b""
         if login:
             sent = b"Authorization: Basic " + base64.b64encode(":".join(login).encode()) + b"\r\n"
         name = "localhost" if tls else None
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=tls, server_hostname=name)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.port, ssl=tls, server_hostname=name, local_addr=(source, 0)
+        )
         try:
             writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n".encode())
             writer.write(sent + b"\r\n")
@@ -182,15 +187,20 @@ def _reply(answer: bytes, connection: ssl.SSLObject | None) -> Reply:
     return Reply(int(first.split()[1]), headers, body, serial, connection.cipher() if connection else None)
 
 
-def _app() -> web.Application:
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(text=METRICS)
+def _served(clock: Clock) -> Served:
+    async def reload() -> Reloaded:
+        return Reloaded()
 
-    app = web.Application()
-    for path in ("/", "/metrics", "/-/healthy", "/-/ready"):
-        app.router.add_get(path, metrics)
-    app.router.add_post("/-/reload", metrics)
-    return app
+    return Served(
+        store=SnapshotStore([]),
+        self_metrics=lambda _: METRICS.encode(),
+        page=StatusPage(version="0", links={}),
+        reload=reload,
+        clock=clock,
+        telemetry_path="/metrics",
+        max_requests=40,
+        enable_lifecycle=True,
+    )
 
 
 @pytest.fixture
@@ -203,15 +213,8 @@ def serve(tmp_path: Path) -> Any:
         path.write_text(text)
         clock = SteppedClock()
         protection = WebProtection(load_web_config(path), path, clock)
-        app = _app()
-        protection.install(app)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=protection.ssl_context).start()
-            yield Site(protection, runner.addresses[0][1], tmp_path, clock)
-        finally:
-            await runner.cleanup()
+        async with listening(Server(_served(clock), protection), [("127.0.0.1", 0)]) as addresses:
+            yield Site(protection, int(addresses[0].rpartition(":")[2]), tmp_path, clock)
 
     return begin
 

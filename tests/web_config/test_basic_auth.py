@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import bcrypt
 import pytest
 
-from exporter.web.basic_auth import MAX_WAITING_FROM_ONE_CLIENT, Login, Logins, decoy
+from exporter.web.basic_auth import MAX_WAITING, CrowdedError, Login, Logins, decoy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -159,7 +161,7 @@ def test_known_client_never_waits(with_alice: Any) -> None:
 
 
 def test_flood(with_alice: Any) -> None:
-    """Wrong logins by the hundred are all refused, and a client that is known is let in between them."""
+    """Wrong logins by the hundred are refused or put off, and a client that is known is let in between them."""
 
     async def ask(site: Any) -> None:
         assert (await site.ask(login=ALICE)).status == 200
@@ -167,29 +169,102 @@ def test_flood(with_alice: Any) -> None:
             logins = [("alice", f"wrong {batch}.{n}") for n in range(100)]
             wrong = [asyncio.create_task(site.ask(login=login)) for login in logins]
             assert (await site.ask(login=ALICE)).status == 200
-            assert {reply.status for reply in await asyncio.gather(*wrong)} == {401}
+            assert {reply.status for reply in await asyncio.gather(*wrong)} <= {401, 503}
 
     with_alice(ask)
 
 
-def test_crowd_from_one_client_leaves_room_for_others(hash_of: Any) -> None:
-    """A client that fills its places keeps itself out, not one from another address; and is forgotten afterwards."""
-    users = {b"alice": hash_of(ALICE[1], 8).encode()}
+def flood(logins: Logins, users: dict[bytes, bytes], client: str, number: int) -> list[asyncio.Task[bool]]:
+    """So many wrong logins at once from one address."""
+    wrong = (Login(b"alice", f"{client} {n}".encode()) for n in range(number))
+    return [asyncio.create_task(logins.accept(users, login, client, lambda: True)) for login in wrong]
+
+
+def test_clients_of_other_addresses_are_served_in_turn(hash_of: Any) -> None:
+    """However many of one address wait, one of another is compared after one of theirs, and pushes one of them out."""
+    users = {b"alice": hash_of(ALICE[1]).encode()}
+
+    async def main() -> None:
+        logins = Logins()
+        crowd = flood(logins, users, "10.0.0.1", MAX_WAITING)
+        await asyncio.sleep(0)
+        with pytest.raises(CrowdedError):
+            await logins.accept(users, Login(b"alice", b"one more"), "10.0.0.1", lambda: True)
+        assert await logins.accept(users, Login(b"alice", ALICE[1].encode()), "10.0.0.2", lambda: True)
+        assert sum(task.done() for task in crowd) <= 4
+        answers = await asyncio.gather(*crowd, return_exceptions=True)
+        assert [answer for answer in answers if answer is not False] == [IsCrowded()]
+        assert not logins._questions
+        assert not logins._line
+
+    asyncio.run(main())
+
+
+class IsCrowded:
+    """Equals any CrowdedError."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CrowdedError)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def test_a_newcomer_of_the_same_address_need_not_wait_for_all(hash_of: Any) -> None:
+    """Of one address the newest question is taken in every second turn, so the right one comes up among a hundred."""
+    users = {b"alice": hash_of(ALICE[1]).encode()}
+
+    async def main() -> None:
+        logins = Logins()
+        crowd = flood(logins, users, "10.0.0.1", 100)
+        await asyncio.sleep(0)
+        assert await logins.accept(users, Login(b"alice", ALICE[1].encode()), "10.0.0.1", lambda: True)
+        assert sum(task.done() for task in crowd) <= 5
+        assert not any(await asyncio.gather(*crowd))
+
+    asyncio.run(main())
+
+
+def test_who_has_left_is_not_compared(hash_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login whose connection has ended costs no comparison; the same login sent by two is compared once."""
+    users = {b"alice": hash_of(ALICE[1]).encode()}
+    compared = []
+    plain = bcrypt.checkpw
+
+    def spy(password: bytes, hashed: bytes) -> bool:
+        compared.append(password)
+        return plain(password, hashed)
 
     async def main() -> None:
         logins = Logins()
         right = Login(b"alice", ALICE[1].encode())
-        crowd = [
-            asyncio.create_task(logins.accept(users, Login(b"alice", b"wrong %d" % n), "10.0.0.1"))
-            for n in range(MAX_WAITING_FROM_ONE_CLIENT)
+        asked = [
+            logins.accept(users, Login(b"alice", b"left"), "10.0.0.1", lambda: False),
+            logins.accept(users, right, "10.0.0.1", lambda: True),
+            logins.accept(users, right, "10.0.0.2", lambda: True),
         ]
-        await asyncio.sleep(0)
-        assert not await logins.accept(users, right, "10.0.0.1")
-        assert await logins.accept(users, right, "10.0.0.2")
-        assert not any(await asyncio.gather(*crowd))
-        assert not logins._waiting
+        left, *let_in = await asyncio.gather(*asked, return_exceptions=True)
+        assert (isinstance(left, CrowdedError), let_in) == (True, [True, True])
 
+    monkeypatch.setattr(bcrypt, "checkpw", spy)
     asyncio.run(main())
+    assert compared == [ALICE[1].encode()]
+
+
+def test_no_thread_to_be_had_is_no_refusal(with_alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the machine gives no more threads, the answer is 503; when it does again, the right login is let in."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def ask(site: Any) -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(threading.Thread, "start", refuse)
+            reply = await site.ask(login=ALICE)
+        assert (reply.status, reply.headers["Retry-After"]) == (503, "2")
+        assert (await site.ask(login=ALICE)).status == 200
+
+    with_alice(ask)
 
 
 def test_unknown_user_costs_the_same(with_alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,6 +303,31 @@ def test_new_password(serve: Any, hash_of: Any) -> None:
             assert (await site.ask(login=("bob", "bob"))).status == 401
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("address", ["the same", "another"])
+def test_the_right_login_is_let_in_under_a_flood(with_alice: Any, address: str) -> None:
+    """Fresh, with twenty connections guessing without a pause, the right password gets in, and then at once."""
+    source = "127.0.0.1" if address == "the same" else "127.0.0.2"
+
+    async def guess(site: Any, number: int, answers: set[int]) -> None:
+        for attempt in itertools.count():
+            answers.add((await site.ask(login=("alice", f"{number} {attempt}"), source=source)).status)
+
+    async def ask(site: Any) -> None:
+        answers: set[int] = set()
+        guessing = [asyncio.create_task(guess(site, number, answers)) for number in range(20)]
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            assert (await site.ask(login=ALICE)).status == 200
+            for _ in range(20):
+                assert (await site.ask(login=ALICE)).status == 200
+        for task in guessing:
+            task.cancel()
+        await asyncio.gather(*guessing, return_exceptions=True)
+        assert answers == {401}
+
+    with_alice(ask, cost=8)
 
 
 def test_silence(with_alice: Any, caplog: pytest.LogCaptureFixture) -> None:
