@@ -27,7 +27,10 @@ from exporter.flags import (
     TOTAL_SHARDS,
     WEB_CONFIG,
 )
+<<<<<<< HEAD
 from exporter.output import Notices, put
+=======
+>>>>>>> 986ba08 (Show that outputs nobody reads and slow hashes hold up neither requests nor the end; let check and once end too)
 from exporter.web.web_config import load_web_config
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
     from exporter.arguments import Arguments
     from exporter.config.settings import Settings
+    from exporter.output import Notices
 
 
 def options_of(arguments: Arguments) -> Options:

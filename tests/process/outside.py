@@ -139,6 +139,27 @@ class Process:
             time.sleep(0.1)
         return text
 
+    def until_it_answers(self) -> None:
+        """Wait until it listens at `address`, which it need not have printed."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.get("/-/healthy")
+            except urllib.error.URLError:
+                assert self.process.poll() is None, self.log
+                assert time.monotonic() < deadline, self.log
+                time.sleep(0.1)
+            else:
+                self.started_in = time.monotonic() - self.began
+                return
+
+    def until_it_waits_to_write(self) -> None:
+        """Wait until its main thread can write no further into a pipe. Source: proc_pid_wchan(5)."""
+        deadline = time.monotonic() + PATIENCE
+        while "pipe_w" not in Path(f"/proc/{self.process.pid}/wchan").read_text():
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.1)
+
     def until_logged(self, words: str) -> None:
         """Wait for words in its log."""
         deadline = time.monotonic() + PATIENCE
