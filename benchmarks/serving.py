@@ -27,11 +27,7 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.snapshot import SnapshotStore
 from exporter.web.answers import SAFE_HEADERS
 from exporter.web.protection import WebProtection
-<<<<<<< HEAD
 from exporter.web.server import Reloaded, Served, Server, listening
-=======
-from exporter.web.server import Served, Server, listening
->>>>>>> 986ba08 (Show that outputs nobody reads and slow hashes hold up neither requests nor the end; let check and once end too)
 from exporter.web.status_page import StatusPage
 from exporter.web.web_config import WebConfig
 

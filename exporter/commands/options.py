@@ -27,10 +27,7 @@ from exporter.flags import (
     TOTAL_SHARDS,
     WEB_CONFIG,
 )
-<<<<<<< HEAD
-from exporter.output import Notices, put
-=======
->>>>>>> 986ba08 (Show that outputs nobody reads and slow hashes hold up neither requests nor the end; let check and once end too)
+from exporter.output import put
 from exporter.web.web_config import load_web_config
 
 if TYPE_CHECKING:
