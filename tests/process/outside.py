@@ -154,7 +154,7 @@ class Process:
                 return
 
     def until_it_waits_to_write(self) -> None:
-        """Wait until its main thread can write no further into a pipe. Source: proc_pid_wchan(5)."""
+        """Wait until its main thread can write no more into a pipe. Source: proc_pid_wchan(5)."""
         deadline = time.monotonic() + PATIENCE
         while "pipe_w" not in Path(f"/proc/{self.process.pid}/wchan").read_text():
             assert time.monotonic() < deadline, self.log
