@@ -307,27 +307,28 @@ def test_new_password(serve: Any, hash_of: Any) -> None:
 
 @pytest.mark.parametrize("address", ["the same", "another"])
 def test_the_right_login_is_let_in_under_a_flood(with_alice: Any, address: str) -> None:
-    """Fresh, with twenty connections guessing without a pause, the right password gets in, and then at once."""
+    """With twenty clients guessing without a pause, the right password gets in after few guesses."""
     source = "127.0.0.1" if address == "the same" else "127.0.0.2"
+    answers, begun = list[int](), asyncio.Event()
 
-    async def guess(site: Any, number: int, answers: set[int]) -> None:
+    async def guess(site: Any, number: int) -> None:
         for attempt in itertools.count():
-            answers.add((await site.ask(login=("alice", f"{number} {attempt}"), source=source)).status)
+            answers.append((await site.ask(login=("alice", f"{number} {attempt}"), source=source)).status)
+            begun.set()
 
     async def ask(site: Any) -> None:
-        answers: set[int] = set()
-        guessing = [asyncio.create_task(guess(site, number, answers)) for number in range(20)]
-        await asyncio.sleep(0.1)
-        async with asyncio.timeout(10):
+        guessing = [asyncio.create_task(guess(site, number)) for number in range(20)]
+        await begun.wait()
+        for _ in range(3):
+            before = len(answers)
             assert (await site.ask(login=ALICE)).status == 200
-            for _ in range(20):
-                assert (await site.ask(login=ALICE)).status == 200
+            assert len(answers) - before < 60
         for task in guessing:
             task.cancel()
         await asyncio.gather(*guessing, return_exceptions=True)
-        assert answers == {401}
+        assert set(answers) == {401}
 
-    with_alice(ask, cost=8)
+    with_alice(ask)
 
 
 def test_silence(with_alice: Any, caplog: pytest.LogCaptureFixture) -> None:
