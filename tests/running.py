@@ -91,6 +91,7 @@ class Daemon:
     shown: list[str] = field(default_factory=list)
     last: Exposition | None = None
     session: aiohttp.ClientSession = field(init=False)
+    options: dict[str, Any] = field(default_factory=dict)
 
     def load(self) -> Settings:
         """What stands for the configuration file: the tenants as they are now, or the problems in `refused`."""
@@ -186,6 +187,7 @@ async def running(
         network = Network(ca_file=simulation.ca_file)
         daemon = Daemon(simulation, None, clock, settings, network)  # type: ignore[arg-type]  # it is made of daemon
         options = {"listen_addresses": LOOPBACK, "auto_reload_seconds": 0, "load": daemon.load, **options}
+        daemon.options = options
         daemon.exporter = Exporter(Options(**options), options["load"](), clock)
         with logging_to(daemon.log_stream, level="debug"):
             async with _served(daemon), aiohttp.ClientSession(auto_decompress=False) as daemon.session:
@@ -194,6 +196,16 @@ async def running(
                     check_promtool(daemon.last)
         check_conduct(simulation)
         check_secrecy(simulation, [daemon.log_stream.getvalue(), *daemon.shown, repr(daemon.exporter), repr(settings)])
+
+
+@asynccontextmanager
+async def restarted(daemon: Daemon, *, after: float = 0.0) -> AsyncIterator[None]:
+    """End the exporter, wait, and run another with the same options during the body."""
+    daemon.exporter.stop()
+    await daemon.clock.sleep(max(after, 0.1))
+    daemon.exporter = Exporter(Options(**daemon.options), daemon.load(), daemon.clock)
+    async with _served(daemon):
+        yield
 
 
 @asynccontextmanager
