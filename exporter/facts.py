@@ -65,6 +65,13 @@ USERS = Permission("User.Read.All", "df021288-bdef-4463-88db-98f22de89214", "a15
 GROUP_MEMBERS = Permission(
     "GroupMember.ReadBasic.All", "8222c640-cae5-4860-8d11-b32cfad95e03", "28539367-358c-4ed9-b7f0-793eccb8fd34"
 )
+DELEGATED_ADMIN = Permission(
+    "DelegatedAdminRelationship.Read.All",
+    "f6e9e124-4586-492f-adc0-c6f96e4823fd",
+    "0c0064ea-477b-4130-82a5-4c2cc4ff68aa",
+)
+#: Graph's reference does not give its ids yet: it is granted by name.
+GOVERNANCE = Permission("TenantGovernance-Relationship.Read.All", "", "")
 #: What does as well as GROUP_MEMBERS, and was all that there was before 2026.
 MORE_OF_GROUPS = "GroupMember.Read.All"
 #: What Graph wants besides for a group whose membership is hidden: without it the list is empty.
@@ -119,3 +126,12 @@ MEMBER_LIST = Resource(
     eventual=True,
 )
 DIRECTORY = (USER_LIST, USER_COUNT, MEMBER_LIST)
+#: Whom a tenant looks after, by the word with which `discover` is asked.
+RELATIONSHIPS = {
+    "gdap": Resource(
+        "delegatedAdminRelationships", "/v1.0/tenantRelationships/delegatedAdminRelationships", DELEGATED_ADMIN
+    ),
+    "governance": Resource(
+        "governanceRelationships", "/v1.0/directory/tenantGovernance/governanceRelationships", GOVERNANCE
+    ),
+}

@@ -12,6 +12,7 @@ from exporter.flag_values import (
     at_least_one,
     duration,
     file_name,
+    label,
     loopback,
     part,
     switch,
@@ -52,6 +53,7 @@ COMMANDS = {
         Words("[TENANT ...]", "TENANT", "ask only these, by name or id; without one all are asked"),
     ),
     "once": Command("poll every tenant once and write the exposition out"),
+    "discover": Command("list the tenants that a partner or a governing tenant looks after, for tenant_files"),
     "demo": Command(
         "serve the tenants of the embedded simulator; needs no Azure account and no configuration", endless=True
     ),
@@ -94,13 +96,14 @@ class Flag(Generic[Value]):
 ALL = tuple(COMMANDS)
 SERVING = ("serve", "demo")
 POLLING = ("serve", "check", "once")
+CONFIGURED = (*POLLING, "discover")
 CONFIG_FILE = Flag(
     "config.file",
     file_name,
     None,
     "the configuration, YAML; without it one tenant from AZURE_… variables",
     "FILE",
-    POLLING,
+    CONFIGURED,
 )
 # The environment's tenant is read by the rules of the file, which know best what is wrong with these three.
 POLL_INTERVAL = Flag("poll.interval", text, "1h", "how often the environment's tenant is polled", "DURATION", POLLING)
@@ -155,6 +158,29 @@ LIMIT_SHARE = Flag(
     "PART",
     ("check", "once"),
 )
+DISCOVER_FROM = Flag(
+    "from",
+    OneOf(("gdap", "governance")),
+    "gdap",
+    "which relationships: delegated administration of a partner, or tenant governance",
+    "KIND",
+    ("discover",),
+)
+OUTPUT = Flag(
+    "output", file_name, None, "write to this file, atomically, instead of standard output", "FILE", ("discover",)
+)
+LABEL = Flag(
+    "label",
+    label,
+    None,
+    "give each tenant a label out of what Graph tells: displayName or endDateTime; repeatable",
+    "KEY=FACT",
+    ("discover",),
+    repeatable=True,
+)
+ALLOW_REMOVALS = Flag(
+    "allow-removals", switch, "false", "remove even more than a tenth of the tenants in the file", "", ("discover",)
+)
 TENANTS = Flag("tenants", at_least_one, "5", "number of simulated tenants", "N", ("simulate",))
 SIMULATE_LISTEN = Flag(
     "listen-address", loopback, "127.0.0.1:0", "address on loopback; port 0 takes a free one", "ADDRESS", ("simulate",)
@@ -193,6 +219,10 @@ FLAGS: tuple[Flag[Any], ...] = (
     CHECK_FORMAT,
     FAILURES_ONLY,
     LIMIT_SHARE,
+    DISCOVER_FROM,
+    OUTPUT,
+    LABEL,
+    ALLOW_REMOVALS,
     TENANTS,
     SIMULATE_LISTEN,
     WRITE_CONFIG,

@@ -17,7 +17,7 @@ from exporter.flags import SIMULATE_LISTEN, TENANTS, WRITE_CONFIG
 from exporter.output import Notices, write_atomically
 from exporter.simulator.control import Control
 from exporter.simulator.demo import CLIENT_ID, SECRET
-from exporter.simulator.fleet import fleet, partner
+from exporter.simulator.fleet import PARTNER_ID, fleet, partner
 from exporter.simulator.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ defaults:
   credential: {{kind: client_secret, client_id: {client_id}, client_secret_file: {secret_file}}}
 tenant_files: [{tenants_file}]
 network: {{ca_file: {ca_file}}}
+discover: {{tenant_id: {partner_id}}}
 """
 
 
@@ -85,6 +86,7 @@ class Running:
             secret_file=SECRET_FILE,
             tenants_file=TENANTS_FILE,
             ca_file=CA_FILE,
+            partner_id=PARTNER_ID,
         )
         entries = [{"name": one.name, "tenant_id": one.tenant_id} for one in self.tenants]
         for entry in entries:

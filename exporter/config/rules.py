@@ -57,6 +57,15 @@ NAME = Rule(
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
     quote=True,
 )
+LABEL_KEY = Rule(
+    "the name of a label",
+    "use lower-case letters, digits and underscores, a letter first",
+    r"^[a-z][a-z0-9_]{0,62}$",
+    quote=True,
+)
+LABEL_VALUE = Rule(
+    "the value of a label", "use at most 64 characters, none of them <, >, &, | or a backquote", r"^[^<>&|`]{1,64}$"
+)
 ADDRESS = Rule(
     "an https address", "write https://host or https://host:port, without path or user", rf"^https://{ORIGIN}$", _port
 )

@@ -15,6 +15,8 @@ from exporter.document.rules import FILE, Rule
 from exporter.document.shape import Part
 from exporter.facts import SPLITS, CloudName, SourceName, Split, UserType
 
+MAX_LABELS = 8
+
 
 def _text(rule: Rule, description: str, **more: Any) -> Meta:
     return Meta(pattern=rule.pattern, description=description, extra={"rule": rule}, extra_json_schema=more or None)
@@ -175,6 +177,16 @@ class TenantPart(DefaultsPart, frozen=True, kw_only=True):
 
     tenant_id: Annotated[str, _text(rules.TENANT_ID, "The tenant's (directory's) id, a GUID")]
     name: Annotated[str, _text(rules.NAME, "Value of the label `tenant`; default: the tenant id")] | UnsetType = UNSET
+    labels: (
+        Annotated[
+            dict[
+                Annotated[str, _text(rules.LABEL_KEY, "Becomes the label label_KEY")],
+                Annotated[str, _text(rules.LABEL_VALUE, "Its value")],
+            ],
+            Meta(max_length=MAX_LABELS, description="Labels of entra_tenant_info, to join with and to route by"),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class NetworkPart(Part, frozen=True, kw_only=True):
@@ -187,6 +199,14 @@ class NetworkPart(Part, frozen=True, kw_only=True):
         Annotated[str, _text(FILE, "PEM file of the authorities to trust, for a proxy that breaks TLS open")]
         | UnsetType
     ) = UNSET
+
+
+class DiscoverPart(Part, frozen=True, kw_only=True):
+    """Whom `discover` asks for the list of tenants: a partner's tenant, or a governing one."""
+
+    tenant_id: Annotated[str, _text(rules.TENANT_ID, "The id of the tenant that looks after the others")]
+    cloud: Annotated[CloudPart, _said("Its cloud; default: that of defaults")] | UnsetType = UNSET
+    credential: Annotated[CredentialPart, _said("How to get its token; default: that of defaults")] | UnsetType = UNSET
 
 
 class FilePart(Part, frozen=True, kw_only=True):
@@ -202,6 +222,7 @@ class FilePart(Part, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     network: NetworkPart | UnsetType = UNSET
+    discover: DiscoverPart | UnsetType = UNSET
 
 
 def json_schema() -> dict[str, Any]:

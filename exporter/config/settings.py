@@ -125,6 +125,7 @@ class Tenant:
     populations: tuple[Population, ...] = ()
     population_interval: float = 6 * 3600.0
     reconcile: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

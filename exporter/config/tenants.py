@@ -84,6 +84,7 @@ class TenantReader:
             populations=self._populations(section, splits),
             population_interval=self._seconds(section, "population_interval", POPULATION_INTERVAL),
             reconcile=bool(self._given(section, "reconcile")),
+            labels=() if section.part.labels is UNSET else tuple(sorted(section.part.labels.items())),
         )
 
     def _giver(self, section: TenantSection, key: str) -> TenantSection | DefaultsSection | None:

@@ -76,6 +76,8 @@ class _Reader:
                 found = self._struct(node, wanted, path)
             case inspect.ListType(), Sequence():
                 found = self._list(node, wanted, path)
+            case inspect.DictType(), Mapping():
+                found = self._dict(node, wanted, path)
             case inspect.LiteralType(), Text():
                 found = self._choice(node, [wanted], path)
             case inspect.BoolType(), Text():
@@ -106,6 +108,19 @@ class _Reader:
         if len(items) < (wanted.min_length or 0):
             return self._wrong(path, Complaint("an empty list", "name at least one"))
         return items
+
+    def _dict(self, node: Mapping, wanted: inspect.DictType, path: str) -> object:
+        """Read a mapping whose keys are the operator's words."""
+        found: dict[object, object] = {}
+        for key, value in node.entries:
+            word = self.value(key, wanted.key_type, child_path(path, "?"))
+            if word is not UNSET and word in found:
+                self._wrong(child_path(path, str(word)), Complaint("this key is given twice", "keep one of them"))
+            elif word is not UNSET:
+                found[word] = self.value(value, wanted.value_type, child_path(path, str(word)))
+        if len(found) > (wanted.max_length or len(found)):
+            return self._wrong(path, Complaint(f"more than {wanted.max_length} keys", "keep those that you need"))
+        return found
 
     def _one_of(self, node: Node, types: tuple[inspect.Type, ...], path: str) -> object:
         structs = [each for each in types if isinstance(each, inspect.StructType)]
@@ -173,7 +188,7 @@ def _node_of(wanted: inspect.Type) -> type[Node]:
     match wanted:
         case inspect.Metadata():
             return _node_of(wanted.type)
-        case inspect.StructType():
+        case inspect.StructType() | inspect.DictType():
             return Mapping
         case inspect.ListType():
             return Sequence

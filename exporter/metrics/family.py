@@ -24,13 +24,15 @@ class Kind(StrEnum):
 class Family:
     """One metric family: its name (a counter's with `_total`), its HELP text, its type and its labels in order.
 
-    Each is declared once, so two are the same family when they are the same object.
+    Each is declared once, so two are the same family when they are the same object. Where the operator names labels,
+    they begin with `prefix`, and stand behind the declared ones.
     """
 
     name: str
     help: str
     kind: Kind
     labels: tuple[str, ...]
+    prefix: str | None = None
 
     def __post_init__(self) -> None:
         bad = [name for name in (self.name, *self.labels) if not NAME.fullmatch(name)]
@@ -54,10 +56,11 @@ def sample(family: Family, value: float, **labels: str) -> Sample:
 
     Raises ValueError for a label that the family does not declare: that is a bug of ours, not bad data.
     """
-    unknown = labels.keys() - set(family.labels)
+    named = [name for name in labels if family.prefix and name.startswith(family.prefix)]
+    unknown = labels.keys() - {*family.labels, *named}
     if unknown:
         raise ValueError(f"{family.name} has no label {', '.join(sorted(unknown))}")
-    return Sample(family, tuple((name, labels[name]) for name in family.labels if name in labels), value)
+    return Sample(family, tuple((name, labels[name]) for name in (*family.labels, *named) if name in labels), value)
 
 
 def by_family(samples: Iterable[Sample]) -> dict[Family, list[Sample]]:

@@ -111,7 +111,8 @@ class Fleet:
             self._store.drop((name, ""))
         for tenant in self._tenants.values():
             cloud = tenant.cloud if isinstance(tenant.cloud, str) else "custom"
-            samples = [sample(TENANT_INFO, 1, tenant_id=tenant.tenant_id, cloud=cloud)]
+            labels = {f"label_{key}": value for key, value in tenant.labels}
+            samples = [sample(TENANT_INFO, 1, tenant_id=tenant.tenant_id, cloud=cloud, **labels)]
             if isinstance(tenant.credential, Certificate):
                 samples.append(sample(CREDENTIAL_EXPIRY, max(0.0, tenant.credential.expires_at)))
             self._store.replace((tenant.name, ""), Snapshot(render(samples, tenant=tenant.name)))

@@ -51,7 +51,11 @@ FAILURE_REASON = Family(
     (*TARGET, "reason"),
 )
 TENANT_INFO = Family(
-    "entra_tenant_info", "The tenants that are polled here.", Kind.GAUGE, ("tenant", "tenant_id", "cloud")
+    "entra_tenant_info",
+    "The tenants that are polled here, with the labels that the configuration gives them.",
+    Kind.GAUGE,
+    ("tenant", "tenant_id", "cloud"),
+    prefix="label_",
 )
 CREDENTIAL_EXPIRY = Family(
     "entra_credential_expiry_timestamp_seconds",
