@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 
 class Reason(StrEnum):
@@ -28,6 +29,27 @@ class Reason(StrEnum):
     INTERNAL = "internal"
 
 
+class Rhythm(StrEnum):
+    """When something that failed is tried again; the value is how the documentation says it."""
+
+    IN_POLL = "in the same poll, then soon, less and less often"
+    SOON = "soon, less and less often"
+    SLOW = "at the next regular poll"
+
+
+def usual_rhythm(reason: Reason) -> Rhythm:
+    """Say when to try again where nothing more is known than the reason."""
+    match reason:
+        case Reason.THROTTLED | Reason.GRAPH_ERROR | Reason.UNREACHABLE | Reason.TIMEOUT | Reason.IDENTITY_UNAVAILABLE:
+            return Rhythm.IN_POLL
+        case Reason.MALFORMED | Reason.INCOMPLETE | Reason.INTERNAL:
+            return Rhythm.SOON
+        case Reason.UNAUTHORIZED | Reason.FORBIDDEN | Reason.UNLICENSED | Reason.RETIRED | Reason.CREDENTIAL:
+            return Rhythm.SLOW  # asking sooner does not help: a person has to act first
+        case _:
+            assert_never(reason)
+
+
 class ExporterError(Exception):
     """Any error whose text was written by us, for a person."""
 
@@ -37,7 +59,7 @@ class PollError(ExporterError):
 
     `sentence` says what is wrong and what to do; `status` is the HTTP status, `code` Graph's or Entra's own error
     code, `request_id` Graph's `request-id` (what Microsoft's support asks for), `retry_after` the seconds that the
-    service asked us to wait.
+    service asked us to wait. `rhythm` says when to try again: that of the reason, unless more is known.
     """
 
     def __init__(
@@ -49,6 +71,7 @@ class PollError(ExporterError):
         code: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
+        rhythm: Rhythm | None = None,
     ) -> None:
         super().__init__(sentence)
         self.reason = reason
@@ -57,6 +80,7 @@ class PollError(ExporterError):
         self.code = code
         self.request_id = request_id
         self.retry_after = retry_after
+        self.rhythm = rhythm or usual_rhythm(reason)
 
 
 class EmptyReportError(PollError):

@@ -76,6 +76,8 @@ GOVERNANCE = Permission("TenantGovernance-Relationship.Read.All", "", "")
 MORE_OF_GROUPS = "GroupMember.Read.All"
 #: What Graph wants besides for a group whose membership is hidden: without it the list is empty.
 HIDDEN_MEMBERS = "Member.Read.Hidden"
+#: What helps where Microsoft's own licence check cannot read the directory: no resource of ours needs it by itself.
+LICENCE_CHECK = "Directory.Read.All"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from exporter import facts
 from exporter.assembly import ENDPOINTS, SOURCES
 from exporter.config import schema, settings
 from exporter.config.schema import json_schema
-from exporter.errors import Reason
-from exporter.graph.retry import TRANSIENT
+from exporter.errors import Reason, Rhythm, usual_rhythm
 from exporter.identity.tokens import outcome
 from exporter.polling.choice import REFUSED
 from exporter.polling.shown import State
@@ -116,7 +115,8 @@ def test_every_kind_of_credential_is_written_and_read() -> None:
 
 def test_every_reason_is_thought_of() -> None:
     """Whether it passes by itself, whether another source is asked, how a token is counted: said for each reason."""
-    assert {reason: (reason in TRANSIENT, reason in REFUSED, outcome(reason)) for reason in Reason} == REASONS
+    again = {reason: usual_rhythm(reason) is Rhythm.IN_POLL for reason in Reason}
+    assert {reason: (again[reason], reason in REFUSED, outcome(reason)) for reason in Reason} == REASONS
 
 
 def test_every_state_has_words() -> None:

@@ -23,9 +23,11 @@ from exporter.config.settings import AUTO
 from exporter.document.rules import not_among
 from exporter.errors import PollError, Problem, Reason
 from exporter.exit_status import DONE, NO_ANSWER, UNUSABLE
+from exporter.facts import LICENCE_CHECK
 from exporter.flags import CHECK_FORMAT, FAILURES_ONLY, OFFLINE, SCHEMA
 from exporter.identity.claims import Claims, read_claims
 from exporter.output import put
+from exporter.refusals import OTHERWISE_FORBIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +141,7 @@ def _token_finding(tenant: Tenant, claims: Claims | None) -> Finding:
 def _superfluous(tenant: Tenant, claims: Claims | None) -> list[Finding]:
     """Name what the token holds beyond what the tenant's sources need: the exporter should hold one permission."""
     needed = {resource.permission.name for source in _sources(tenant) for resource in source.resources}
-    extra = sorted((claims.permissions if claims else set()) - needed - HARMLESS)
+    extra = sorted((claims.permissions if claims else set()) - needed - HARMLESS - {LICENCE_CHECK})
     if not extra:
         return []
     return [Finding(tenant.name, "token", ok=None, sentence=f"{', '.join(extra)} is not needed here; remove it")]
@@ -147,7 +149,7 @@ def _superfluous(tenant: Tenant, claims: Claims | None) -> list[Finding]:
 
 def _advice(source: Source, error: PollError, claims: Claims | None) -> str:
     resource = source.resources[0]
-    if error.reason is not Reason.FORBIDDEN:
+    if error.reason is not Reason.FORBIDDEN or error.code in OTHERWISE_FORBIDDEN:
         return error.sentence
     if claims is not None and resource.permission.name in claims.permissions:
         return f"{_held(resource)}; Graph refuses all the same: {error.code or 'without a reason'}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,12 +13,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import aiohttp
 from yarl import URL
 
+from exporter.answers import Answer
 from exporter.errors import PollError, Reason
 from exporter.event_loop import yield_to_loop
-from exporter.graph.protocol import Answer, Page, check_next_link, decipher, read_request_id
+from exporter.graph.protocol import Page, check_next_link, decipher, read_request_id
 from exporter.graph.retry import next_delay
 from exporter.graph.session import proxy_for
 from exporter.logs import fields
+from exporter.unreachable import why_unreachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -128,7 +129,7 @@ class GraphClient:
                 token = await self.tokens.token()
                 answer = await self._send(resource, url, token)
                 await work_lock.enter_async_context(self.work_lock())
-                value = decipher(answer, decode, resource, self.connection.clock.time())
+                value = decipher(answer, decode, resource, self.connection.clock.time(), plain="?" not in url)
             except PollError as error:
                 await work_lock.aclose()
                 self.throttled += bool(token) and error.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -139,6 +140,8 @@ class GraphClient:
                 else:
                     remaining = self.deadline - self.connection.clock.monotonic()
                     delay = next_delay(attempt, error, remaining, self.connection.random)
+                if error.reason is Reason.FORBIDDEN:
+                    self.tokens.reject(token)  # a permission that is granted from now on is in no token of before
                 self._log_failure(resource, attempt, error, delay)
                 if delay is None:
                     raise
@@ -174,7 +177,7 @@ class GraphClient:
                 raise PollError(Reason.TIMEOUT, f"Graph did not answer {resource.name} in {seconds:.0f} s") from None
             except (aiohttp.ClientError, OSError) as problem:
                 code = Reason.UNREACHABLE
-                raise PollError(Reason.UNREACHABLE, f"{_why_unreachable(problem)} ({self.cloud.graph})") from None
+                raise PollError(Reason.UNREACHABLE, why_unreachable(problem, self.cloud.graph)) from None
             finally:
                 shared.observe(resource.name, code, clock.monotonic() - began)
         return answer
@@ -193,23 +196,3 @@ class GraphClient:
         request = self.connection.session.get(address, headers=headers, allow_redirects=False, proxy=proxy)
         async with request as response:
             return Answer(response.status, response.headers, await response.read())
-
-
-#: What kept an answer from coming, in our own words: the exception's own text may hold anything. First match counts.
-_FAILURES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
-    (
-        (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
-        "the certificate is not trusted; is a proxy in between, and is network.ca_file set?",
-    ),
-    ((aiohttp.ClientConnectorDNSError,), "the name cannot be resolved; look at the DNS of this machine"),
-    ((aiohttp.ClientHttpProxyError,), "the proxy refuses the connection; look at network.proxy"),
-    ((aiohttp.ClientProxyConnectionError,), "the proxy cannot be reached; look at network.proxy"),
-    ((aiohttp.ClientSSLError, ssl.SSLError), "TLS failed; is a proxy in between?"),
-    ((aiohttp.ClientConnectorError,), "no connection; look at the firewall and at network.proxy"),
-    ((aiohttp.ClientResponseError,), "the answer is not HTTP; is a proxy in between?"),
-    ((aiohttp.ClientError, OSError), "the connection broke off"),
-)
-
-
-def _why_unreachable(problem: Exception) -> str:
-    return next(sentence for kinds, sentence in _FAILURES if isinstance(problem, kinds))

@@ -2,62 +2,39 @@
 
 Sources: Microsoft Graph documentation, "Microsoft Graph error responses and resource types" and "Paging Microsoft Graph
 data in your app". Status and `code` decide; the texts of the messages change and may hold names, so they are not read.
+A refusal is Graph's only in Graph's error envelope; what the codes mean stands in `exporter.refusals`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from exporter.errors import PollError, Reason
-from exporter.graph.retry import retry_after_seconds
+from exporter.answers import UNREADABLE, Answer
+from exporter.errors import PollError, Reason, Rhythm
+from exporter.refusals import graph_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from exporter.facts import Resource
 
 T = TypeVar("T")
-UNLICENSED_CODE = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
+#: The statuses with which a machine in between says that it may pass.
+PASSING = frozenset({408, 429, 500, 502, 503, 504})
 CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,99}")
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
-_MEANINGS = {
-    401: (Reason.UNAUTHORIZED, "Graph refuses the token; look at the clock and the cloud of this tenant"),
-    403: (
-        Reason.FORBIDDEN,
-        "{resource.needs} is missing for {resource.name}; grant it and give admin consent",
-    ),
-    404: (Reason.RETIRED, "Graph has no {resource.name} in this cloud (any more); choose another source"),
-    407: (Reason.UNREACHABLE, "the proxy wants a login; look at network.proxy"),
-    408: (Reason.TIMEOUT, "Graph gave up waiting while answering {resource.name}"),
-    410: (Reason.RETIRED, "Microsoft has retired {resource.name}; choose another source"),
-    429: (Reason.THROTTLED, "Graph throttles {resource.name}; who else asks with this application? poll less often"),
-}
-_UNLICENSED = (
-    Reason.UNLICENSED,
-    (
-        "the tenant has no Entra ID P1 or P2 licence (or is a B2C tenant), which {resource.name} needs;"
-        " buy one, or take the tenant out of the configuration"
-    ),
-)
-_SERVER_ERROR = (Reason.GRAPH_ERROR, "Graph failed with status {status} for {resource.name}")
-_UNDOCUMENTED = (Reason.MALFORMED, "Graph answered {status} for {resource.name}, which is not documented")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: the three plain values."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
+#: As many values as the largest page that is read has, generously: 5,000 rows of fifty.
+MOST_VALUES = 250_000
+#: What stands beside the rows of a page stands in front of them or behind them; looking through all of it takes long.
+EDGE = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,60 +53,95 @@ class Collection(msgspec.Struct, Generic[T]):
 
 
 class _ErrorDetail(msgspec.Struct):
-    code: str = ""
+    code: str
 
 
-class _ErrorBody(msgspec.Struct):
-    error: _ErrorDetail = msgspec.field(default_factory=_ErrorDetail)
+class _Envelope(msgspec.Struct):
+    error: _ErrorDetail | None = None
 
 
-_error_decoder = msgspec.json.Decoder(_ErrorBody)
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
 
 
-def decipher(answer: Answer, decode: Callable[[bytes], T], resource: Resource, now: float) -> T:
+def decipher(answer: Answer, decode: Callable[[bytes], T], resource: Resource, now: float, *, plain: bool = False) -> T:
     """Read an answer of `resource`; `now` is the wall clock, for a `Retry-After` that is a date.
 
-    Raises PollError with the reason, the sentence for a person, Graph's `request-id` and the wait it asked for.
+    `plain` says that the first page was asked for, without options. Raises PollError with the reason, the sentence for
+    a person, Graph's `request-id` and the wait it asked for.
     """
     if answer.status == HTTPStatus.OK:
+        check_whole(answer, resource)
         try:
-            return decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            sentence = f"Graph's answer for {resource.name} is not the documented shape; a proxy may have replaced it"
-            raise _error(answer, Reason.MALFORMED, sentence) from None
-    code = _code(answer)
-    reason, sentence = _meaning(answer.status, code, resource)
-    raise _error(answer, reason, sentence, code, retry_after_seconds(answer.headers.get("Retry-After"), now))
+            return decode(answer.text)
+        except UNREADABLE:
+            raise _unreadable(answer, resource) from None
+    detail = _error_detail(answer)
+    error = _stranger(answer) if detail is None else _refusal(answer, detail.code, resource, plain=plain)
+    raise _signed(error, answer, now)
 
 
-def _meaning(status: int, code: str | None, resource: Resource) -> tuple[Reason, str]:
-    if code == UNLICENSED_CODE:
-        return _UNLICENSED[0], _UNLICENSED[1].format(resource=resource)
-    fallback = _SERVER_ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _UNDOCUMENTED
-    reason, sentence = _MEANINGS.get(status, fallback)
-    return reason, sentence.format(resource=resource, status=status)
+def check_whole(answer: Answer, resource: Resource) -> None:
+    """Refuse what comes with 200 and is no answer whatever it says, before anything is made of it.
+
+    The values are counted by the bytes that come with each, in strings as well, where there are enough bytes for too
+    many: each value takes two.
+    """
+    if answer.too_short:
+        raise _signed(_broken_off(resource), answer)
+    if not answer.may_be_json:
+        sentence = f"something between here and Graph answered {resource.name} with what is no JSON; is it a proxy?"
+        raise _signed(PollError(Reason.MALFORMED, sentence), answer)
+    if len(answer.body) > 2 * MOST_VALUES and sum(map(answer.body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        sentence = f"Graph's answer for {resource.name} holds more values than any page has; it is not read"
+        raise _signed(PollError(Reason.MALFORMED, sentence), answer)
+    if any(b'"error"' in edge for edge in (answer.body[:EDGE], answer.body[-EDGE:])) and _error_detail(answer):
+        sentence = f"Graph's answer for {resource.name} holds an error beside its values; it is not believed"
+        raise _signed(PollError(Reason.MALFORMED, sentence, rhythm=Rhythm.IN_POLL), answer)
 
 
-def _code(answer: Answer) -> str | None:
-    """Read Graph's error code; only what looks like one, for it ends up in the log."""
-    try:
-        code = _error_decoder.decode(answer.body).error.code
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+def _unreadable(answer: Answer, resource: Resource) -> PollError:
+    if answer.breaks_off:
+        return _signed(_broken_off(resource), answer)
+    sentence = f"Graph's answer for {resource.name} is not the documented shape; a proxy may have replaced it"
+    return _signed(PollError(Reason.MALFORMED, sentence), answer)
+
+
+def _broken_off(resource: Resource) -> PollError:
+    sentence = f"Graph's answer for {resource.name} was cut off; is there a proxy that ends answers?"
+    return PollError(Reason.MALFORMED, sentence, rhythm=Rhythm.IN_POLL)
+
+
+def _error_detail(answer: Answer) -> _ErrorDetail | None:
+    """Read Graph's error envelope; None where the answer is not Graph's."""
+    if not answer.may_be_json:
         return None
-    return code if CODE.fullmatch(code) else None
+    try:
+        return _envelope_decoder.decode(answer.text).error
+    except UNREADABLE:
+        return None
 
 
-def _error(
-    answer: Answer, reason: Reason, sentence: str, code: str | None = None, retry_after: float | None = None
-) -> PollError:
-    return PollError(
-        reason,
-        sentence,
-        status=answer.status,
-        code=code,
-        request_id=read_request_id(answer),
-        retry_after=retry_after,
+def _stranger(answer: Answer) -> PollError:
+    """Say that the answer is not Graph's: it lacks the envelope, so it says nothing of the tenant."""
+    sentence = (
+        f"something between here and Graph answered {answer.status}; is it a proxy, a firewall or a captive portal?"
     )
+    return PollError(Reason.UNREACHABLE, sentence, rhythm=None if answer.status in PASSING else Rhythm.SOON)
+
+
+def _refusal(answer: Answer, text: str, resource: Resource, *, plain: bool) -> PollError:
+    """Make the error for Graph's refusal. A code is passed on only if it looks like one, for it ends up in the log."""
+    code = text if CODE.fullmatch(text) else None
+    row = graph_refusal(answer.status, code, plain=plain)
+    return row.error(code=code, name=resource.name, needs=resource.needs, status=answer.status)
+
+
+def _signed(error: PollError, answer: Answer, now: float | None = None) -> PollError:
+    """Add what the headers tell."""
+    error.status, error.request_id = answer.status, read_request_id(answer)
+    if now is not None:
+        error.retry_after = answer.retry_after(now)
+    return error
 
 
 def read_request_id(answer: Answer) -> str | None:

@@ -4,18 +4,16 @@ A credential is made for one request and let go. Making one costs about a millis
 while a kept one would hold the caches and the throttle of azure-identity, which serve dead tokens after a clock jump
 and read a certificate only once. They all share one session through a transport that does not own it.
 
-Sources: azure-identity's README, "Credential classes"; Microsoft identity platform documentation, "Microsoft Entra
-authentication and authorization error codes"; managed identities' documentation, "Error handling" of the endpoint.
+Source: azure-identity's README, "Credential classes".
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, assert_never
+from urllib.parse import urlsplit
 
-import msgspec
 from azure.core.exceptions import AzureError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity import CredentialUnavailableError
@@ -27,9 +25,12 @@ from azure.identity.aio import (
     ManagedIdentityCredential,
 )
 
+from exporter.answers import Answer
 from exporter.config import settings
 from exporter.errors import PollError, Reason
+from exporter.identity.refused import refused_by_entra, refused_by_machine
 from exporter.identity.tokens import IssuedToken
+from exporter.unreachable import why_unreachable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,37 +44,24 @@ CLI_SECONDS = 25
 #: What azure-identity lets through, besides its own errors, when an answer is not what it expects.
 _FOREIGN = (AzureError, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
-#: What Entra's error numbers mean to the person who has to mend it.
-ADVICE = {
-    7000215: "the client secret is wrong; give its value, not its id",
-    7000222: "the client secret has expired; make a new one in the app registration",
-    7000112: "the application is disabled in this tenant; enable it",
-    700016: "the application is not known in this tenant; look at client_id, and consent to it there",
-    700027: "the certificate is not registered with the application, or its key is another one; upload it there",
-    700024: "the assertion is outside its time; look at this machine's clock",
-    70021: "no federated credential of the application fits the token; compare issuer, subject and audience",
-    700211: "no federated credential of the application has the token's issuer; correct it there",
-    700213: "no federated credential of the application has the token's subject; correct it there",
-    700212: "no federated credential of the application has the token's audience; correct it there",
-    90002: "there is no such tenant in this cloud; look at tenant_id and cloud",
-    50034: "the account does not exist in this tenant; look at tenant_id",
-    53003: "a Conditional Access policy blocks the application; exclude this workload identity or its address",
-}
-
-
-#: OAuth's words for an outage, with which Entra may answer 400: nobody has refused anything.
-OUTAGES = frozenset({"temporarily_unavailable", "server_error"})
-
 
 class _Transport(AioHttpTransport):  # type: ignore[misc]  # azure loads the class late, so mypy sees Any
-    """Keeps the answer: for an outage azure-identity raises the same as for a wrong secret, or something odder."""
+    """Keeps what came of the last request: for most of it azure-identity raises the same, or something odder.
 
+    `url` is whom it asked, `answer` the answer, `problem` what kept one from coming.
+    """
+
+    url: str | None = None
     answer: Any = None
-    asked = False
+    problem: BaseException | None = None
 
     async def send(self, request: Any, **config: Any) -> Any:
-        self.asked = True
-        self.answer = await super().send(request, **config)
+        self.url, self.answer = request.url, None
+        try:
+            self.answer = await super().send(request, **config)
+        except AzureError as problem:
+            self.problem = problem.inner_exception
+            raise
         return self.answer
 
 
@@ -98,7 +86,7 @@ class TokenRequest:
         except _FOREIGN as problem:
             if self._is_bug(problem, transport):
                 raise
-            raise classify(problem, self.credential, transport.answer) from None
+            raise self._error(problem, transport) from None
         return IssuedToken(token.token, token.expires_on - time.time())
 
     def _is_bug(self, problem: Exception, transport: _Transport) -> bool:
@@ -108,7 +96,34 @@ class TokenRequest:
         """
         if isinstance(problem, AzureError) or isinstance(self.credential, settings.AzureCli):
             return False
-        return transport.answer is None and not (transport.asked and isinstance(problem, OSError))
+        return transport.answer is None and not (transport.url and isinstance(problem, OSError))
+
+    def _error(self, problem: Exception, transport: _Transport) -> PollError:
+        """Turn whatever azure-identity raises into one error of ours, by what came of the last request.
+
+        The text of `problem` is never used: it may hold a token.
+        """
+        if isinstance(self.credential, settings.AzureCli):
+            return _without_cli(problem)
+        machine = isinstance(self.credential, settings.ManagedIdentity) and not _is_entras(transport.url)
+        if transport.answer is not None:
+            came = Answer(transport.answer.status_code, transport.answer.headers, transport.answer.content)
+            return (refused_by_machine if machine else refused_by_entra)(came, self._consent(), time.time())
+        if machine:
+            return PollError(
+                Reason.UNREACHABLE, "the managed identity endpoint does not answer; is this machine in Azure?"
+            )
+        cause = transport.problem or problem
+        if isinstance(cause, TimeoutError):
+            return PollError(
+                Reason.TIMEOUT, f"Entra cannot be reached in time; look at the firewall ({self.authority})"
+            )
+        return PollError(Reason.UNREACHABLE, why_unreachable(cause, self.authority))
+
+    def _consent(self) -> str:
+        """Return the address where an administrator of the tenant consents to the application."""
+        client_id = getattr(self.credential, "client_id", None)
+        return f"{self.authority}/{self.tenant_id}/adminconsent?client_id={client_id or ''}"
 
     def _make(self, transport: AioHttpTransport) -> Any:
         network: dict[str, Any] = {
@@ -151,6 +166,11 @@ class TokenRequest:
         )
 
 
+def _is_entras(url: str | None) -> bool:
+    """Tell whether Entra itself was asked, as a managed identity does where a federated token stands for one."""
+    return url is not None and urlsplit(url).path.endswith("/oauth2/v2.0/token")
+
+
 def _read_assertion(token_file: Path) -> str:
     """Read the federated token, which is replaced about once an hour. azure-identity would send an empty one too."""
     try:
@@ -164,77 +184,9 @@ def _read_assertion(token_file: Path) -> str:
     return text
 
 
-class _ErrorBody(msgspec.Struct):
-    error: str = ""
-    error_codes: list[int] = []
-
-
-_error_decoder = msgspec.json.Decoder(_ErrorBody)
-
-
-def classify(problem: Exception, credential: settings.Credential, answer: Any) -> PollError:
-    """Turn whatever azure-identity raises into one error of ours, by the answer that came, if one came.
-
-    The text of `problem` is never used: it may hold a token.
-    """
-    if isinstance(credential, settings.AzureCli):
-        return _without_cli(problem)
-    if answer is None:
-        return _without_answer(problem, credential)
-    status = answer.status_code
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        sentence = f"Entra answered {status} to the request for a token; nothing is to be done but wait"
-        retry_after = _seconds(answer.headers.get("Retry-After"))
-        return PollError(Reason.IDENTITY_UNAVAILABLE, sentence, status=None, retry_after=retry_after)
-    if isinstance(credential, settings.ManagedIdentity) and status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-        sentence = f"the managed identity endpoint answers {status}, as it does while Azure updates it; wait"
-        return PollError(Reason.IDENTITY_UNAVAILABLE, sentence)
-    if isinstance(credential, settings.ManagedIdentity) and status == HTTPStatus.BAD_REQUEST:
-        return PollError(Reason.CREDENTIAL, "no such managed identity here; assign it to this machine")
-    if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return _refused(answer.content)
-    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-        return PollError(Reason.UNREACHABLE, "the proxy wants a login; look at network.proxy")
-    return _odd_answer()
-
-
 def _without_cli(problem: Exception) -> PollError:
     if isinstance(problem, CredentialUnavailableError) and problem.__cause__ is None:
         return PollError(Reason.CREDENTIAL, "the Azure CLI is not installed here or not signed in; run az login")
     if isinstance(problem, CredentialUnavailableError):
         return PollError(Reason.UNREACHABLE, "the Azure CLI cannot be run, or does not answer")
     return PollError(Reason.CREDENTIAL, "the Azure CLI gave no token; run az login again")
-
-
-def _without_answer(problem: Exception, credential: settings.Credential) -> PollError:
-    if not isinstance(problem, AzureError | OSError):
-        return _odd_answer()
-    if isinstance(credential, settings.ManagedIdentity):
-        return PollError(Reason.UNREACHABLE, "the managed identity endpoint does not answer; is this machine in Azure?")
-    return PollError(Reason.UNREACHABLE, "no connection to Entra; look at the firewall, DNS and network.proxy")
-
-
-def _refused(content: bytes) -> PollError:
-    try:
-        body = _error_decoder.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _odd_answer()
-    if body.error in OUTAGES:
-        sentence = "Entra is unavailable at the moment; nothing is to be done but wait"
-        return PollError(Reason.IDENTITY_UNAVAILABLE, sentence)
-    number = next((code for code in body.error_codes if code in ADVICE), None)
-    if number is None and not body.error:
-        return _odd_answer()
-    if number is None:
-        known = f"AADSTS{body.error_codes[0]}" if body.error_codes else "no AADSTS number"
-        return PollError(Reason.UNAUTHORIZED, f"Entra refuses the credential ({known}); look the number up", code=known)
-    return PollError(Reason.UNAUTHORIZED, f"{ADVICE[number]} (AADSTS{number})", code=f"AADSTS{number}")
-
-
-def _odd_answer() -> PollError:
-    return PollError(Reason.MALFORMED, "Entra's answer is not what it documents; is a proxy in between?")
-
-
-def _seconds(header: str | None) -> float | None:
-    text = (header or "").strip()
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 12 else None  # noqa: PLR2004

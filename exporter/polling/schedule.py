@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.errors import PollError, Reason
+from exporter.errors import PollError, Rhythm
 
 if TYPE_CHECKING:
     from random import Random
@@ -17,11 +17,6 @@ JITTER_SHARE = 0.01
 JITTER_SECONDS = 10.0
 BACKOFF_SHARE = 1 / 16
 BACKOFF_SECONDS = 5.0
-
-#: Asking sooner does not help: a person has to act first.
-NEEDS_A_PERSON = frozenset(
-    {Reason.UNAUTHORIZED, Reason.FORBIDDEN, Reason.UNLICENSED, Reason.RETIRED, Reason.CREDENTIAL}
-)
 
 
 def start_offset(tenant_id: str, source: str, tenants: int, interval: float) -> float:
@@ -51,7 +46,7 @@ class Schedule:
         """
         regular = self.after_success(now)
         asked = min(error.retry_after or 0.0, self.interval)
-        if error.reason in NEEDS_A_PERSON:
+        if error.rhythm is Rhythm.SLOW:
             return max(regular, now + asked)
         wait = max(self.interval * BACKOFF_SHARE, BACKOFF_SECONDS) * 2.0 ** min(failures - 1, 30)
         return max(min(now + wait * self.random.uniform(0.9, 1.1), regular), now + asked)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from exporter.simulator.answers import JSON, Answer
+from exporter.simulator.answers import JSON, Answer, graph_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from exporter.simulator.journal import SeenRequest
 
 ANY = "*"
+FIRST_ERROR = 400
 
 
 class Ending(StrEnum):
@@ -39,10 +40,10 @@ class Fault:
     "*"), `tenant_id` and `page` (from 1) where they are given, `times` times (None: always).
 
     What happens, in this order: `delay` seconds of the clock pass; the answer is replaced by `status` and `body` (bytes
-    as they are, anything else as JSON) if there is a status, else made as usual, and if that is a 200, `headers` are
-    added and `mutate` gets the decoded JSON and returns another; `ending` sends it. With a Content-Encoding among the
-    headers the bytes are taken as encoded. A request refused at the door (unknown address or token, too many requests)
-    meets no fault.
+    as they are, anything else as JSON, None what Graph says with such a status) if there is a status, else made as
+    usual, and if that is a 200, `headers` are added and `mutate` gets the decoded JSON and returns another; `ending`
+    sends it. With a Content-Encoding among the headers the bytes are taken as encoded. A request refused at the door
+    (unknown address or token, too many requests) meets no fault.
     """
 
     endpoint: str = ANY
@@ -51,7 +52,7 @@ class Fault:
     times: int | None = 1
     delay: float = 0.0
     status: int | None = None
-    body: object = b""
+    body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
     mutate: Callable[[Any], Any] | None = None
     ending: Ending = Ending.WHOLE
@@ -65,9 +66,12 @@ class Fault:
         """Return the answer instead of the service's own, if this fault brings one."""
         if self.status is None:
             return None
-        if isinstance(self.body, bytes):
-            return Answer(self.status, self.body, self.headers)
-        return Answer(self.status, msgspec.json.encode(self.body), {"Content-Type": JSON, **self.headers})
+        body = self.body
+        if body is None:
+            body = graph_error("UnknownError") if self.status >= FIRST_ERROR else b""
+        if isinstance(body, bytes):
+            return Answer(self.status, body, self.headers)
+        return Answer(self.status, msgspec.json.encode(body), {"Content-Type": JSON, **self.headers})
 
     def alter(self, answer: Answer) -> Answer:
         """Return the service's own answer with this fault's headers and mutation."""

@@ -134,7 +134,7 @@ def test_an_expired_secret_and_an_unknown_application_have_their_own_words() -> 
     expired = asked(simulated(1), credential=ClientSecret(CLIENT_ID, Secret("canary-expired-77aa")))
     assert "has expired; make a new one" in told(expired, "token")[1]
     stranger = ClientSecret("c11e0000-0000-4000-8000-00000000dead", Secret(SECRET))
-    assert "not known in this tenant" in told(asked(simulated(1), credential=stranger), "token")[1]
+    assert "is client_id right?" in told(asked(simulated(1), credential=stranger), "token")[1]
 
 
 @pytest.mark.parametrize(
@@ -178,6 +178,54 @@ def test_a_held_permission_that_graph_does_not_honour() -> None:
 
     found = asked(simulated(1), prepare=prepare)
     assert told(found, DETAILS) == (False, f"{AUDIT_LOG} is held; Graph refuses all the same: {code}")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("Authentication_ApplicationHasNoDirectoryReadAccess", "permission Directory.Read.All and give admin consent"),
+        ("Authentication_RequestFromUnsupportedUserRole", "give them the role Reports Reader"),
+    ],
+)
+def test_what_is_forbidden_for_another_cause(code: str, words: str) -> None:
+    """Where not the permission of the report is missing, no advice is given that would lead nowhere."""
+
+    def prepare(simulation: Simulation) -> None:
+        simulation.faults.add(Fault(endpoint=DETAILS, status=403, body=graph_error(code, LEAK), times=None))
+
+    for roles in ((AUDIT_LOG, REPORTS), (REPORTS,)):
+        ok, sentence = told(asked(simulated(1, **with_roles(*roles)), prepare=prepare), DETAILS)
+        assert not ok
+        assert words in sentence
+
+
+def test_a_permission_that_helps_is_not_superfluous() -> None:
+    """Microsoft's own licence check wants Directory.Read.All in some tenants: nobody is told to remove it."""
+    found = asked(simulated(1, **with_roles(AUDIT_LOG, REPORTS, "Directory.Read.All")))
+    assert remarks(found) == []
+
+
+def test_what_stands_in_between_is_no_missing_permission() -> None:
+    """A gateway's 403 is told as what it is."""
+
+    def prepare(simulation: Simulation) -> None:
+        simulation.faults.add(Fault(endpoint=DETAILS, status=403, body=b"<html>", times=None))
+
+    ok, sentence = told(asked(simulated(1), prepare=prepare), DETAILS)
+    assert (ok, "something between here and Graph answered 403" in sentence) == (False, True)
+
+
+def test_a_report_that_is_not_there() -> None:
+    """Graph's 400 to the plain request is told as `serve` takes it: retired, and the other source answers."""
+
+    def prepare(simulation: Simulation) -> None:
+        body = graph_error("BadRequest", "Resource not found for the segment 'authenticationMethods'.")
+        simulation.faults.add(Fault(endpoint=DETAILS, status=400, body=body, times=None))
+
+    found = asked(simulated(1), prepare=prepare)
+    assert told(found, DETAILS) == (False, f"Graph has no {DETAILS} in this cloud (any more); choose another source")
+    assert told(found, COUNT)[0] is True
+    assert found.unanswered == []
 
 
 def test_no_licence() -> None:
@@ -224,7 +272,7 @@ def test_an_unreachable_graph() -> None:
         for source in (DETAILS, COUNT):
             assert told(found, source) == (
                 False,
-                f"no connection; look at the firewall and at network.proxy ({nobody})",
+                f"the connection is refused; look at the firewall and at network.proxy ({nobody})",
             )
         assert found.unanswered == ["tenant-1"]
         assert clock.monotonic() < 300

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 UNAVAILABLE, MALFORMED, UNAUTHORIZED = Reason.IDENTITY_UNAVAILABLE, Reason.MALFORMED, Reason.UNAUTHORIZED
+UNREACHABLE = Reason.UNREACHABLE
+PASSING = {
+    50166: "the issuer of the federated token cannot be reached",
+    700213: "a federated credential that was made just now",
+    90033: "a part of Entra is not available",
+}
 HTML = f"<html><body>{LEAKY_SENTENCE}</body></html>".encode()
 JSON = {"error": "temporarily_unavailable", "error_description": LEAKY_SENTENCE, "error_codes": [90033]}
 TOKEN = f"{LEAK}.{LEAK}.{LEAK}"
@@ -83,6 +89,31 @@ ENTRA = [
         UNAUTHORIZED,
         requests=1,
     ),
+    Case(
+        "entra-no-consent",
+        "400 `unauthorized_client`: the tenant has not consented",
+        entra(400, entra_error(7000229, "unauthorized_client", LEAKY_SENTENCE)),
+        UNAUTHORIZED,
+        requests=1,
+    ),
+    *(
+        case
+        for number, what in PASSING.items()
+        for refusal in [entra_error(number, "invalid_request", LEAKY_SENTENCE)]
+        for case in (
+            Case(f"entra-{number}-once", f"400, {what}, once", entra(400, refusal, times=1), requests=5),
+            Case(f"entra-{number}-always", f"400, {what}, to every request", entra(400, refusal), UNAVAILABLE),
+        )
+    ),
+    *(
+        Case(f"entra-{status}-stranger", f"{status} {how}", entra(status, body), UNREACHABLE, requests=1)
+        for status, how, body in [
+            (400, "as another service's JSON", {"message": LEAKY_SENTENCE}),
+            (401, "without a body", b""),
+            (403, "as a page of HTML", HTML),
+            (404, "as a page of HTML", HTML),
+        ]
+    ),
     Case("entra-429", "429 without `Retry-After`", entra(429, JSON), UNAVAILABLE),
     retry_after("60", "60", "429, come back in a minute"),
     retry_after("3600", "3600", "429, come back in an hour"),
@@ -107,6 +138,7 @@ ENTRA = [
     *(
         Case(f"entra-200-{name}", f"200 with {what}", entra(200, body, Content_Type="application/json"), MALFORMED)
         for name, what, body in [
+            ("empty", "nothing", b""),
             ("html", "a page of HTML", HTML),
             ("null", "`null`", b"null"),
             ("list", "a list", [TOKEN]),
@@ -118,12 +150,16 @@ ENTRA = [
             ("no-token", "no token", {"token_type": "Bearer", "expires_in": 3599}),
         ]
     ),
+    *(
+        Case(f"entra-200-{name}-once", f"200 with {what}, once", entra(200, body, times=1), requests=5)
+        for name, what, body in [("empty", "nothing", b""), ("truncated", "half of an answer", b'{"access_token":"')]
+    ),
     Case("entra-token-number", "200 with a number for a token", issued(access_token=4711), MALFORMED),
     Case("entra-token-crlf", "200 with a token that ends a line", issued(access_token=f"{TOKEN}\r\nX: y"), MALFORMED),
     Case("entra-expires-0", "200, `expires_in` 0", issued(expires_in=0), MALFORMED),
     Case("entra-expires-negative", "200, `expires_in` -1", issued(expires_in=-1), MALFORMED),
     Case("entra-expires-abc", "200, `expires_in` `abc`", issued(expires_in="abc"), MALFORMED),
-    Case("entra-redirect", "302 to another host", redirected, MALFORMED, requests=1),
+    Case("entra-redirect", "302 to another host", redirected, UNREACHABLE, requests=1),
     Case(
         "entra-silent-held",
         "silence while the held token is good",

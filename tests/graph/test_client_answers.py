@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 UNLICENSED = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
 TRIES = 6
+BUSY = graph_error("TooManyRequests")
 
 
 def seen(simulation: Simulation, endpoint: str = DETAILS) -> list[Any]:
@@ -32,21 +33,23 @@ def seen(simulation: Simulation, endpoint: str = DETAILS) -> list[Any]:
         (401, graph_error("InvalidAuthenticationToken"), Reason.UNAUTHORIZED, 2),
         (403, graph_error("Authentication_MSGraphPermissionMissing"), Reason.FORBIDDEN, 1),
         (403, graph_error(UNLICENSED), Reason.UNLICENSED, 1),
-        (403, b"<html>blocked</html>", Reason.FORBIDDEN, 1),
+        (403, b"<html>blocked</html>", Reason.UNREACHABLE, 1),
         (404, graph_error("ResourceNotFound"), Reason.RETIRED, 1),
         (410, graph_error("Gone"), Reason.RETIRED, 1),
-        (400, graph_error("BadRequest"), Reason.MALFORMED, 1),
-        (204, b"", Reason.MALFORMED, 1),
+        (400, graph_error("BadRequest"), Reason.RETIRED, 1),
+        (204, b"", Reason.UNREACHABLE, 1),
         (200, b"<html>sign in</html>", Reason.MALFORMED, 1),
-        (200, b"", Reason.MALFORMED, 1),
-        (200, b'{"value":[{"id":"1"}', Reason.MALFORMED, 1),
+        (200, b"", Reason.MALFORMED, TRIES),
+        (200, b'{"value":[{"id":"1"}', Reason.MALFORMED, TRIES),
+        (200, b'{"value":[],"error":{"code":"x"}}', Reason.MALFORMED, TRIES),
         (408, graph_error("Timeout"), Reason.TIMEOUT, TRIES),
         (429, graph_error("TooManyRequests"), Reason.THROTTLED, TRIES),
-        (500, b"", Reason.GRAPH_ERROR, TRIES),
-        (502, b"<html>bad gateway</html>", Reason.GRAPH_ERROR, TRIES),
+        (500, graph_error("generalException"), Reason.GRAPH_ERROR, TRIES),
+        (500, b"", Reason.UNREACHABLE, TRIES),
+        (502, b"<html>bad gateway</html>", Reason.UNREACHABLE, TRIES),
         (503, graph_error("serviceNotAvailable"), Reason.GRAPH_ERROR, TRIES),
         (504, graph_error("UnknownError"), Reason.GRAPH_ERROR, TRIES),
-        (501, b"", Reason.GRAPH_ERROR, 1),
+        (501, graph_error("notSupported"), Reason.GRAPH_ERROR, 1),
     ],
 )
 def test_an_answer_that_stays(status: int, body: object, reason: Reason, requests: int) -> None:
@@ -70,7 +73,7 @@ def test_an_answer_that_passes(status: int, page: int) -> None:
 
     async def main(clock: ManualClock) -> None:
         async with asking_simulation(clock, simulated_tenant(25, page_size=10)) as (asker, simulation):
-            simulation.faults.add(Fault(endpoint=DETAILS, page=page, status=status))
+            simulation.faults.add(Fault(endpoint=DETAILS, page=page, status=status, body=graph_error("Anything")))
             assert len(await asker.rows()) == 25
             assert len(seen(simulation)) == 4
             assert len(simulation.served) == 1
@@ -115,7 +118,7 @@ def test_a_wait_that_graph_asks_for_is_kept(headers: dict[str, str], shortest: f
 
     async def main(clock: ManualClock) -> None:
         async with asking_simulation(clock, simulated_tenant(25, page_size=10)) as (asker, simulation):
-            simulation.faults.add(Fault(endpoint=DETAILS, page=2, status=status, headers=headers))
+            simulation.faults.add(Fault(endpoint=DETAILS, page=2, status=status, headers=headers, body=BUSY))
             assert len(await asker.rows()) == 25
             refused, again = seen(simulation)[1:3]
             waited = again.at - refused.at
@@ -130,7 +133,7 @@ def test_a_wait_beyond_the_deadline_ends_the_poll_at_once() -> None:
 
     async def main(clock: ManualClock) -> None:
         async with asking_simulation(clock, seconds=1800.0) as (asker, simulation):
-            simulation.faults.add(Fault(endpoint=DETAILS, status=429, headers={"Retry-After": "3600"}))
+            simulation.faults.add(Fault(endpoint=DETAILS, status=429, headers={"Retry-After": "3600"}, body=BUSY))
             error = await asker.failure()
             assert (error.reason, error.retry_after) == (Reason.THROTTLED, 3600.0)
             assert "poll less often" in error.sentence
@@ -174,7 +177,7 @@ def test_a_redirect_is_never_followed(status: int) -> None:
             there = {"Location": simulation.elsewhere_url + RESOURCE.path}
             simulation.faults.add(Fault(endpoint=DETAILS, times=None, status=status, headers=there))
             error = await asker.failure()
-            assert (error.reason, error.status) == (Reason.MALFORMED, status)
+            assert (error.reason, error.status) == (Reason.UNREACHABLE, status)
             assert simulation.elsewhere_url not in error.sentence
             assert seen(simulation, "elsewhere") == []
 
@@ -306,7 +309,8 @@ def test_while_graph_is_unreachable() -> None:
             async with simulation.unreachable():
                 error = await asker.failure()
                 assert error.reason is Reason.UNREACHABLE
-                assert error.sentence == f"no connection; look at the firewall and at network.proxy ({simulation.url})"
+                refused = "the connection is refused; look at the firewall and at network.proxy"
+                assert error.sentence == f"{refused} ({simulation.url})"
             assert len(await asker.rows()) == 5
 
     run(main)
@@ -331,12 +335,17 @@ def test_an_answer_that_breaks_off(ending: Ending) -> None:
 
 
 def test_a_gzip_stream_that_breaks_off() -> None:
-    """Where HTTP is whole and only the gzip stream in it is cut, half of a page is malformed, not half a page."""
+    """Where HTTP is whole and only the gzip stream in it is cut, the page is asked for again; it is no half page."""
 
     async def main(clock: ManualClock) -> None:
         async with asking_simulation(clock) as (asker, simulation):
             simulation.faults.add(Fault(endpoint=DETAILS, ending=Ending.CUT_GZIP))
-            assert (await asker.failure()).reason in {Reason.MALFORMED, Reason.UNREACHABLE}
+            assert len(await asker.rows()) == 5
+            simulation.faults.add(Fault(endpoint=DETAILS, times=None, ending=Ending.CUT_GZIP))
+            error = await asker.failure()
+            assert error.reason is Reason.MALFORMED
+            assert "cut off" in error.sentence
+            assert len(seen(simulation)) == 2 + TRIES
 
     run(main)
 
@@ -406,7 +415,7 @@ def test_each_attempt_and_each_page_is_a_line_at_debug() -> None:
 
     async def main(clock: ManualClock) -> list[str]:
         async with asking_simulation(clock, simulated_tenant(25, page_size=10)) as (asker, simulation):
-            simulation.faults.add(Fault(endpoint=DETAILS, page=2, status=429, headers={"Retry-After": "7"}))
+            simulation.faults.add(Fault(endpoint=DETAILS, page=2, status=429, headers={"Retry-After": "7"}, body=BUSY))
             simulation.faults.add(Fault(endpoint=DETAILS, page=3, times=None, status=410, body=graph_error("Gone")))
             await asker.failure()
             assert asker.client.throttled == 1
@@ -421,9 +430,8 @@ def test_each_attempt_and_each_page_is_a_line_at_debug() -> None:
         f'"Graph answered" {who} attempt=1 status=200 request_id={first}',
         f'"a page was read" {who} page=1 rows=10 last=false',
     ]
-    assert lines[2].startswith(
-        f'"an attempt failed" {who} attempt=1 reason=throttled status=429 request_id={busy} delay=7'
-    )
+    told = f"attempt=1 reason=throttled status=429 code=TooManyRequests request_id={busy} delay=7"
+    assert lines[2].startswith(f'"an attempt failed" {who} {told}')
     assert lines[3:] == [
         f'"Graph answered" {who} attempt=2 status=200 request_id={second}',
         f'"a page was read" {who} page=2 rows=10 last=false',

@@ -63,10 +63,10 @@ def test_a_proxy_with_a_login() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "the proxy refuses"),
-        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\ncanary", "the proxy refuses"),
-        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\ncanary", "the proxy refuses"),
-        (b"HTTP/1.1 302 Found\r\nLocation: http://login.canary.example/\r\n\r\n", "the proxy refuses"),
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "the proxy wants a login"),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\ncanary", "the proxy answered 403"),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\ncanary", "the proxy answered 502"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://login.canary.example/\r\n\r\n", "the proxy answered 302"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>canary</html>", ""),
         (b"<html>canary</html>", ""),
         (b"", ""),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import PollError, Reason
-from exporter.graph.retry import ATTEMPTS, TRANSIENT, next_delay, retry_after_seconds
+from exporter.answers import retry_after_seconds
+from exporter.errors import PollError, Reason, Rhythm, usual_rhythm
+from exporter.graph.retry import ATTEMPTS, next_delay
 
 NOW = 1_790_000_000.0  # Mon, 21 Sep 2026 14:13:20 GMT
 HOUR = 3600.0
@@ -28,10 +29,12 @@ def test_only_what_may_pass_by_itself_is_asked_again(reason: Reason) -> None:
     assert (delay(reason) is not None) == (reason in again)
 
 
-@pytest.mark.parametrize(("status", "again"), [(500, True), (502, True), (503, True), (504, True), (501, False)])
-def test_not_every_server_error_passes(status: int, again: bool) -> None:  # noqa: FBT001 - a column of the table
-    """501 says that it will never work."""
-    assert (delay(Reason.GRAPH_ERROR, status=status) is not None) is again
+@pytest.mark.parametrize("reason", sorted(Reason))
+def test_what_is_known_better_than_by_the_reason_counts(reason: Reason) -> None:
+    """An error that says itself whether it may pass is believed, whatever its reason."""
+    for rhythm in Rhythm:
+        error = PollError(reason, "a sentence", rhythm=rhythm)
+        assert (next_delay(1, error, HOUR, Random(1)) is not None) == (rhythm is Rhythm.IN_POLL)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,7 @@ def test_throttled_without_a_word_waits_for_the_window() -> None:
     assert waits == sorted(waits, key=lambda wait: wait or 0)
 
 
-@pytest.mark.parametrize("reason", sorted(TRANSIENT))
+@pytest.mark.parametrize("reason", sorted(reason for reason in Reason if usual_rhythm(reason) is Rhythm.IN_POLL))
 def test_attempts_are_bounded(reason: Reason) -> None:
     """After the last attempt the error stands, even if there is time left and a wait was asked for."""
     assert delay(reason, attempt=ATTEMPTS - 1) is not None

@@ -21,6 +21,7 @@ from tests.graph.asking import trusting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
+    from pathlib import Path
 
     from exporter.config.settings import Credential
     from tests.manual_clock import ManualClock
@@ -90,10 +91,11 @@ async def token_source(
     tenant_id: str = TENANT_ID,
     authority: str | None = None,
     proxy: str | None = None,
+    ca_file: Path | None = None,
 ) -> AsyncIterator[Source]:
     """The source of one tenant of the simulation, which must not have misbehaved when it is over."""
     outcomes: list[str] = []
-    async with open_session(trusting(simulation.ca_file)) as session:
+    async with open_session(trusting(ca_file or simulation.ca_file)) as session:
         ask = asker(
             credential,
             tenant_id=tenant_id,

@@ -9,15 +9,16 @@ import pytest
 
 from exporter.config.settings import ClientSecret
 from exporter.document.secret import Secret
-from exporter.errors import Reason
+from exporter.errors import Reason, Rhythm
 from exporter.simulator import Ending, Fault, entra_error
 from tests.graph.peers import certificate, peer, proxying, silent
-from tests.identity.asking_entra import CLIENT_SECRET, SECRET, client_id, simulated_source
+from tests.identity.asking_entra import CLIENT_SECRET, SECRET, TENANT_ID, client_id, simulated_source
 from tests.manual_clock import ManualClock, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+CONSENT = f"/{TENANT_ID}/adminconsent?client_id={client_id(TENANT_ID)} "
 HTML = b"<html><body>canary</body></html>"
 OUTAGE = entra_error(90033, "temporarily_unavailable")
 GOOD = {"token_type": "Bearer", "expires_in": 3599, "access_token": "canary-token"}
@@ -33,7 +34,8 @@ def fault(status: int, body: object, **headers: str) -> Fault:
     [
         (401, entra_error(7000215, "invalid_client"), "the client secret is wrong"),
         (401, entra_error(7000222, "invalid_client"), "the client secret has expired"),
-        (400, entra_error(700016, "unauthorized_client"), "look at client_id"),
+        (400, entra_error(700016, "unauthorized_client"), "is client_id right? if it is, the tenant has not consented"),
+        (401, entra_error(7000229, "invalid_client"), "let an administrator open https://"),
         (400, entra_error(90002, "invalid_request"), "look at tenant_id and cloud"),
         (401, entra_error(7000112, "unauthorized_client"), "enable it"),
         (403, entra_error(53003, "access_denied"), "Conditional Access"),
@@ -50,7 +52,9 @@ def test_a_refusal_says_what_to_mend(status: int, body: dict[str, Any], words: s
             assert error.reason is Reason.UNAUTHORIZED
             assert words in error.sentence
             assert error.code == f"AADSTS{body['error_codes'][-1]}"
-            assert error.code in error.sentence
+            assert error.sentence.endswith(f"({error.code})")
+            asks_for_consent = error.code in {"AADSTS700016", "AADSTS7000229"}
+            assert ("adminconsent" in error.sentence) == (CONSENT in error.sentence) == asks_for_consent
             assert (source.outcomes, source.posts) == (["refused"], 1)
 
     run(main)
@@ -120,7 +124,10 @@ def test_an_outage_is_never_unauthorized(status: int, body: object) -> None:
             source.simulation.faults.add(fault(status, body))
             error = await source.failure()
             assert error.reason is Reason.IDENTITY_UNAVAILABLE
-            assert f"Entra answered {status}" in error.sentence
+            assert f"answered {status} to the request for a token" in error.sentence
+            assert error.sentence.startswith(
+                "Entra answered" if isinstance(body, dict) else "Entra, or something between"
+            )
             assert (source.outcomes, source.posts) == (["unavailable"], 1)
             assert clock.monotonic() < 1
 
@@ -147,8 +154,7 @@ def test_an_outage_by_its_word_is_never_unauthorized(status: int, error: object)
         ("60", 60.0),
         ("3600", 3600.0),
         ("86400000", 86_400_000.0),
-        ("Mon, 21 Sep 2037 14:13:20 GMT", None),
-        ("Mon, 21 Sep 2020 14:13:20 GMT", None),
+        ("Mon, 21 Sep 2020 14:13:20 GMT", 0.0),
         ("abc", None),
         ("-1", None),
         ("99999999999999999999", None),
@@ -169,20 +175,100 @@ def test_retry_after_is_passed_on_and_never_slept_in_here(header: str, seconds: 
     run(main)
 
 
-@pytest.mark.parametrize("ending", [None, "html", "empty"])
+NOT_ENTRAS = [
+    {"message": "canary"},
+    {"error": "forbidden", "error_description": "canary"},
+    {"error": "access_denied", "message": "canary"},
+    {"error": {"code": "Forbidden", "message": "canary"}},
+    {"error": "invalid_client", "error_codes": "canary"},
+    HTML,
+    b"",
+    b"null",
+]
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 407, 418])
-def test_an_error_that_is_not_entras_own(status: int, ending: str | None) -> None:
-    """What some box in between says is not Entra refusing the credential."""
-    body: object = {None: {"message": "canary"}, "html": HTML, "empty": b""}[ending]
+def test_an_error_that_is_not_entras_own(status: int) -> None:
+    """What some box in between says is not Entra refusing the credential, and the sentence says so."""
 
     async def main(clock: ManualClock) -> None:
         async with simulated_source(clock) as source:
-            source.simulation.faults.add(fault(status, body))
-            error = await source.failure()
-            assert error.reason is (Reason.UNREACHABLE if status == 407 else Reason.MALFORMED)
-            assert "proxy" in error.sentence
+            for body in NOT_ENTRAS:
+                source.simulation.faults.clear()
+                source.simulation.faults.add(fault(status, body))
+                error = await source.failure()
+                assert (error.reason, error.rhythm) == (Reason.UNREACHABLE, Rhythm.SOON), body
+                told = "the proxy wants a login" if status == 407 else f"between here and Entra answered {status};"
+                assert told in error.sentence
 
     run(main)
+
+
+def test_a_page_that_only_reads_like_entras() -> None:
+    """What says that it is HTML is no refusal of Entra's."""
+
+    async def main(clock: ManualClock) -> None:
+        async with simulated_source(clock) as source:
+            source.simulation.faults.add(fault(401, entra_error(7000215, "invalid_client"), Content_Type="text/html"))
+            assert (await source.failure()).reason is Reason.UNREACHABLE
+
+    run(main)
+
+
+@pytest.mark.parametrize("number", [50166, 501661, 90061, 90033, 90024, 90055, 50196, 700213, 7002138, 70021, 700214])
+@pytest.mark.parametrize("status", [400, 401])
+def test_a_refusal_that_passes(number: int, status: int) -> None:
+    """What Entra cannot do at the moment, or does not know yet, is no refusal of the credential: it is asked again."""
+
+    async def main(clock: ManualClock) -> None:
+        async with simulated_source(clock) as source:
+            source.simulation.faults.add(fault(status, entra_error(number, "invalid_request")))
+            error = await source.failure()
+            assert (error.reason, error.rhythm) == (Reason.IDENTITY_UNAVAILABLE, Rhythm.IN_POLL)
+            assert error.sentence.endswith(f"(AADSTS{number})")
+            assert source.outcomes == ["unavailable"]
+
+    run(main)
+
+
+@pytest.mark.parametrize("number", [700211, 700212, 7002121, 700016, 7000215])
+def test_a_refusal_that_does_not_pass(number: int) -> None:
+    """What only a person can put right is asked for at the regular time."""
+
+    async def main(clock: ManualClock) -> None:
+        async with simulated_source(clock) as source:
+            source.simulation.faults.add(fault(401, entra_error(number, "invalid_client")))
+            error = await source.failure()
+            assert (error.reason, error.rhythm) == (Reason.UNAUTHORIZED, Rhythm.SLOW)
+
+    run(main)
+
+
+@pytest.mark.parametrize("numbers", [[50166, 7000215], [7000215, 50166], [123, 7000215, 700016]])
+def test_of_several_numbers_the_most_specific_speaks(numbers: list[int]) -> None:
+    """What a person can put right is said, in whatever order the numbers come."""
+
+    async def main(clock: ManualClock) -> None:
+        async with simulated_source(clock) as source:
+            source.simulation.faults.add(fault(401, {"error": "invalid_client", "error_codes": numbers}))
+            assert (await source.failure()).code == "AADSTS7000215"
+
+    run(main)
+
+
+def test_a_number_that_stands_in_the_text_alone() -> None:
+    """Some answers have no `error_codes`: the number is read from the beginning of the description."""
+
+    async def main(clock: ManualClock) -> None:
+        async with simulated_source(clock) as source:
+            text = "AADSTS7000222: canary"
+            source.simulation.faults.add(fault(401, {"error": "invalid_client", "error_description": text}))
+            assert (await source.failure()).code == "AADSTS7000222"
+
+    run(main)
+
+
+CUT_OFF = [b"", b'{"token_type":"Bearer","expires_in":3599,"access_token":"canary-tok']
 
 
 @pytest.mark.parametrize(
@@ -223,13 +309,17 @@ def test_an_error_that_is_not_entras_own(status: int, ending: str | None) -> Non
     ids=lambda body: str(body)[:40],
 )
 def test_a_success_that_is_none(body: object) -> None:
-    """Status 200 with anything but a usable token is malformed; nothing of it is repeated, nothing is kept."""
+    """Status 200 with anything but a usable token is malformed; nothing of it is repeated, nothing is kept.
+
+    What is cut off may pass.
+    """
 
     async def main(clock: ManualClock) -> None:
         async with simulated_source(clock) as source:
             source.simulation.faults.add(fault(200, body, Content_Type="application/json"))
             error = await source.failure()
             assert (error.reason, source.outcomes) == (Reason.MALFORMED, ["unusable"])
+            assert (error.rhythm is Rhythm.IN_POLL) == (body in CUT_OFF)
             source.simulation.faults.clear()
             assert await source.token() in source.simulation.tokens.issued
 
@@ -262,7 +352,7 @@ def test_a_redirect_is_never_followed(status: int) -> None:
     async def main(clock: ManualClock) -> None:
         async with simulated_source(clock) as source:
             source.simulation.faults.add(fault(status, b"", Location=source.simulation.elsewhere_url))
-            assert (await source.failure()).reason is Reason.MALFORMED
+            assert (await source.failure()).reason is Reason.UNREACHABLE
             assert [request.endpoint for request in source.simulation.requests] == ["token"]
 
     run(main)
@@ -289,7 +379,8 @@ def test_a_refused_connection() -> None:
         async with simulated_source(clock) as source, source.simulation.unreachable():
             error = await source.failure()
             assert error.reason is Reason.UNREACHABLE
-            assert error.sentence == "no connection to Entra; look at the firewall, DNS and network.proxy"
+            refused = "the connection is refused; look at the firewall and at network.proxy"
+            assert error.sentence == f"{refused} ({source.simulation.url})"
 
     run(main)
 
@@ -343,7 +434,7 @@ def test_a_proxy_that_does_not_connect(answer: bytes) -> None:
         async with proxying(answer) as proxy, simulated_source(clock, proxy=proxy.url) as source:
             error = await source.failure()
             assert error.reason is Reason.UNREACHABLE
-            assert "network.proxy" in error.sentence
+            assert ("the proxy wants a login" if answer.startswith(b"HTTP") else "in between") in error.sentence
 
     run(main)
 

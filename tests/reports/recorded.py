@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from exporter.graph.protocol import Answer, Page, decipher
+from exporter.answers import Answer
+from exporter.graph.protocol import Page, decipher
 from exporter.metrics.exposition import Format, header, render
 from tests.checks import Exposition
 
