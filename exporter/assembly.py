@@ -19,6 +19,7 @@ from exporter.config.settings import (
     ClientSecret,
     CloudAddresses,
     ManagedIdentity,
+    UnusableCredential,
     WorkloadIdentity,
 )
 from exporter.facts import Cloud, SourceName
@@ -218,7 +219,7 @@ def application_of(tenant: Tenant) -> str:
             return client_id
         case ManagedIdentity(client_id=client_id):
             return client_id or ManagedIdentity.__name__
-        case AzureCli():
-            return AzureCli.__name__
+        case AzureCli() | UnusableCredential():  # the latter never comes so far as to ask
+            return type(tenant.credential).__name__
         case _:
             assert_never(tenant.credential)

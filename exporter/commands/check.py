@@ -60,6 +60,7 @@ def run(arguments: Arguments, progress: Progress) -> int:
         found.warnings, found.tenants = list(settings.warnings), [tenant.name for tenant in settings.tenants]
         if not arguments[OFFLINE] and not found.problems:
             found = asyncio.run(ask_tenants(options, settings, progress))
+        found.problems += settings.problems
     found = found.only_failures() if arguments[FAILURES_ONLY] else found
     with writing("standard output"):
         put(f"{found.as_json() if arguments[CHECK_FORMAT] == 'json' else found.as_table()}\n")

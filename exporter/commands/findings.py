@@ -47,8 +47,9 @@ class Findings:
     def as_table(self) -> str:
         """Write it for a person."""
         lines = [f"error: {problem}" for problem in self.problems] + [f"warning: {text}" for text in self.warnings]
-        if not self.problems:
-            lines.append(f"The configuration is valid: {_tenants(len(self.tenants))}.")
+        if not self.problems or self.tenants:
+            but_for = "Without these errors the" if self.problems else "The"
+            lines.append(f"{but_for} configuration is valid: {_tenants(len(self.tenants))}.")
         if self.findings:
             lines += ["", *_table(self.findings)]
         if self.asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
 from exporter.commands.options import asking_gently, gathering, options_of, writing
 from exporter.errors import ConfigError, Problem
-from exporter.exit_status import DONE, NO_ANSWER
+from exporter.exit_status import DONE, NO_ANSWER, UNUSABLE
 from exporter.flags import TEXTFILE
 from exporter.metrics.exposition import Format
 from exporter.output import put, write_atomically
@@ -38,9 +39,13 @@ def run(arguments: Arguments, progress: Progress) -> int:
         settings = options.load()
     if problems:
         raise ConfigError(problems)
+    for problem in settings.problems:
+        sys.stderr.write(f"error: {problem}\n")
     exposition, failed = asyncio.run(poll_once(options, settings, progress))
     with writing("--textfile" if textfile else "standard output"):
         write_out(exposition, textfile)
+    if settings.problems:
+        return UNUSABLE
     return NO_ANSWER if failed else DONE
 
 

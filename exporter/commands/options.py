@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.assembly import Options
 from exporter.config.environment import from_environment
 from exporter.config.load import load
+from exporter.config.tenant_files import Memory
 from exporter.errors import ConfigError, Problem
 from exporter.flags import (
     AUTO_RELOAD,
@@ -40,11 +41,11 @@ if TYPE_CHECKING:
 
 def options_of(arguments: Arguments) -> Options:
     """Read how to run out of the arguments; nothing is loaded yet."""
-    file = arguments.get(CONFIG_FILE)
+    file, memory = arguments.get(CONFIG_FILE), Memory()
 
     def loaded() -> Settings:
         if file is not None:
-            return load(file, os.environ)
+            return load(file, os.environ, memory=memory)
         return from_environment(
             os.environ,
             poll_interval=arguments[POLL_INTERVAL],

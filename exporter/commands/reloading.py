@@ -34,7 +34,8 @@ class Reloading:
     ) -> None:
         self._assembly = assembly
         self._protection = protection
-        self._settings = LastGood(settings, lambda _: assembly.options.load(), use)
+        self._settings = LastGood(settings, lambda before: assembly.options.load().keeping_set_aside(before), use)
+        self._logged: set[str] = set()
         self._requested = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
 
@@ -47,6 +48,10 @@ class Reloading:
     def refused(self) -> tuple[Problem, ...]:
         """What is wrong with the files as they are now."""
         return (*self._protection.files.problems, *self._settings.problems)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return all that is wrong now: what was refused, and what costs single tenants."""
+        return (*self.refused, *self.settings.problems)
 
     def request(self) -> None:
         """Reload soon; several requests before it begins are one."""
@@ -81,7 +86,7 @@ class Reloading:
                 self._note_refused(self.refused)
                 if not self.refused:
                     self.note_loaded()
-                return Reloaded(self.refused)
+                return Reloaded(self.refused, self.settings.problems)
 
     async def _reload_web(self) -> None:
         await self._protection.files.load_again()
@@ -92,11 +97,24 @@ class Reloading:
     def _note_refused(self, problems: Iterable[Problem]) -> None:
         """Log the `problems` of what was loaded just now, and count whether anything at all is refused."""
         self._assembly.self_metrics.reloaded(successful=not self.refused, at=self._assembly.clock.time())
+        self._note_problems()
         for problem in problems:
             log.error("the new configuration cannot be used, the old one stays", extra=fields(problem=str(problem)))
 
+    def _note_problems(self) -> None:
+        """Count all that is wrong, and log what costs single tenants: once when it comes, once when it is gone."""
+        self._assembly.self_metrics.config_problems(len(self.problems()))
+        now = dict.fromkeys(map(str, self.settings.problems))
+        for problem in now:
+            if problem not in self._logged:
+                log.error("a problem of the configuration, which costs its tenant only", extra=fields(problem=problem))
+        for problem in sorted(self._logged - now.keys()):
+            log.info("a problem of the configuration is gone", extra=fields(problem=problem))
+        self._logged = set(now)
+
     def note_loaded(self) -> None:
         """Say that the settings are in force, and what they warn of."""
+        self._note_problems()
         for warning in self.settings.warnings:
             log.warning("configuration", extra=fields(warning=warning))
         tenants = len(self._assembly.owned(self.settings))

@@ -59,6 +59,7 @@ class Exporter:
             self_metrics=self._assembly.self_metrics.render,
             page=StatusPage(version=__version__, links=self._links()),
             reload=self.reload,
+            problems=self._reloading.problems,
             clock=self._assembly.clock,
             telemetry_path=self._options.telemetry_path,
             max_requests=self._options.max_requests,
@@ -145,7 +146,7 @@ class Exporter:
     async def _remove_left_reports(self) -> None:
         """Remove what is kept of tenants that left, but not while a mistake in the configuration may be why."""
         while self._assembly.storage is not None:
-            if not self._reloading.refused:
+            if not self._reloading.problems():
                 self._assembly.storage.remove_left()
             await self._assembly.clock.sleep(LOOK_FOR_LEFT_SECONDS)
 

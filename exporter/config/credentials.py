@@ -16,6 +16,7 @@ from exporter.config.settings import (
     ClientSecret,
     Credential,
     ManagedIdentity,
+    UnusableCredential,
     WorkloadIdentity,
 )
 from exporter.document.files import Files, checked_secret
@@ -26,14 +27,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporter.document.section import Section
+    from exporter.errors import Problem
 
 MAX_CERTIFICATE_BYTES = 2**20
+NO_TOKEN_FILE = ("the federated token's file does not exist", "correct the path")
 SECRET_KEYS = ("client_secret_file", "client_secret_env", "client_secret")
 
 
 @dataclass(slots=True)
 class LoadContext:
     """What a configuration is read among: environment, time, files; and the warnings that come up.
+
+    `problems` are mistakes that cost no more than a population of a tenant.
 
     `now` is in seconds since the epoch. `password` opens a certificate for which no file with a password is named.
     """
@@ -43,6 +48,7 @@ class LoadContext:
     password: Secret[str] | None = None
     files: Files = field(default_factory=Files)
     warnings: dict[str, None] = field(default_factory=dict)
+    problems: dict[Problem, None] = field(default_factory=dict)
     validities: dict[tuple[bytes, Secret[str] | None], Validity | UnusableError] = field(default_factory=dict)
 
     def validity(self, data: bytes, password: Secret[str] | None) -> Validity:
@@ -64,11 +70,14 @@ class LoadContext:
 
 
 def credential(section: Section[schema.CredentialPart], context: LoadContext) -> Credential | None:
-    """Make the credential, or None with the problems recorded."""
+    """Make the credential, or None with the problems recorded.
+
+    A secret, key or certificate that cannot be used is no problem of the section: it makes an UnusableCredential.
+    """
+    made: Credential | None
     match section.part:
         case schema.ClientSecretPart() as part:
-            secret = _client_secret(section, part, context)
-            made: Credential | None = ClientSecret(part.client_id, secret) if secret else None
+            made = _client_secret(section, part, context)
         case schema.CertificatePart() as part:
             made = _certificate(section, part, context)
         case schema.WorkloadIdentityPart() as part:
@@ -82,22 +91,33 @@ def credential(section: Section[schema.CredentialPart], context: LoadContext) ->
     return None if section.is_invalid("") else made
 
 
+def _unusable(section: Section[schema.CredentialPart], key: str, error: UnusableError) -> UnusableCredential:
+    return UnusableCredential(error.complaint.what, error.complaint.hint, section.location(key))
+
+
 def _client_secret(
     section: Section[schema.CredentialPart], part: schema.ClientSecretPart, context: LoadContext
-) -> Secret[str] | None:
+) -> ClientSecret | UnusableCredential | None:
     given = [key for key in SECRET_KEYS if getattr(part, key) is not UNSET or section.is_invalid(key)]
     if len(given) != 1:
         what = f"{' and '.join(given)} exclude each other" if given else "there is no secret"
         section.problem("", Complaint(what, "keep one of them" if given else "add client_secret_file"))
         return None
     try:
-        if part.client_secret_file is not UNSET:
-            return context.files.secret(section.file(part.client_secret_file))
-        if part.client_secret_env is not UNSET:
-            return _from_variable(part.client_secret_env, context.environ)
+        secret = _given_secret(section, part, context)
     except UnusableError as error:
-        section.problem(given[0], error.complaint)
-        return None
+        return _unusable(section, given[0], error)
+    return ClientSecret(part.client_id, secret) if secret else None
+
+
+def _given_secret(
+    section: Section[schema.CredentialPart], part: schema.ClientSecretPart, context: LoadContext
+) -> Secret[str] | None:
+    """Return the secret from wherever it is given; None where it was a problem already. Raises UnusableError."""
+    if part.client_secret_file is not UNSET:
+        return context.files.secret(section.file(part.client_secret_file))
+    if part.client_secret_env is not UNSET:
+        return _from_variable(part.client_secret_env, context.environ)
     if part.client_secret is UNSET:
         return None
     context.warn(
@@ -114,21 +134,20 @@ def _from_variable(name: str, environ: Mapping[str, str]) -> Secret[str]:
 
 def _certificate(
     section: Section[schema.CredentialPart], part: schema.CertificatePart, context: LoadContext
-) -> Certificate | None:
+) -> Certificate | UnusableCredential | None:
     password = context.password
+    if section.is_invalid("password_file") or section.is_invalid("certificate_file"):
+        return None
     if part.password_file is not UNSET:
         try:
             password = context.files.secret(section.file(part.password_file))
         except UnusableError as error:
-            section.problem("password_file", error.complaint)
-    if section.is_invalid("password_file") or section.is_invalid("certificate_file"):
-        return None
+            return _unusable(section, "password_file", error)
     try:
         data = context.files.read(section.file(part.certificate_file), MAX_CERTIFICATE_BYTES)
         found = context.validity(data, password)
     except UnusableError as error:
-        section.problem("certificate_file", error.complaint)
-        return None
+        return _unusable(section, "certificate_file", error)
     location = section.location("certificate_file")
     if context.now >= found.expires_at:
         context.warn(location, f"the certificate expired on {_day(found.expires_at)}; Entra refuses it: renew it")
@@ -145,7 +164,7 @@ def _day(timestamp: float) -> str:
 
 def _workload_identity(
     section: Section[schema.CredentialPart], part: schema.WorkloadIdentityPart, context: LoadContext
-) -> WorkloadIdentity | None:
+) -> WorkloadIdentity | UnusableCredential | None:
     """Take what the workload identity webhook of Kubernetes puts into the environment for what was not given."""
     client_id, token_file = part.client_id, part.token_file
     if client_id is UNSET and not section.is_invalid("client_id"):
@@ -163,5 +182,6 @@ def _workload_identity(
         return None
     path = section.file(token_file)
     if not path.is_file():
-        section.problem("token_file", Complaint("the federated token's file does not exist", "correct the path"))
+        context.files.fingerprint(path)  # so that it is noticed when it is there; afterwards each use reads it
+        return _unusable(section, "token_file", UnusableError(*NO_TOKEN_FILE))
     return WorkloadIdentity(client_id, path)

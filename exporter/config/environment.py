@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from exporter.config import rules, schema
 from exporter.config.credentials import LoadContext
 from exporter.config.load import CLOCK, finish
-from exporter.config.settings import AUTO, Network
+from exporter.config.settings import AUTO, Network, UnusableCredential
 from exporter.config.tenants import TenantReader
 from exporter.document.files import checked_secret
 from exporter.document.rules import Complaint, Rule, UnusableError, not_among
@@ -68,6 +68,8 @@ def from_environment(
         document.add_problem("poll_interval", complaint.what, complaint.hint)
     reader = TenantReader(Section(document, "defaults", schema.DefaultsPart()), context)
     tenant = reader.tenant(Section(document, "", own))
+    if tenant and isinstance(tenant.credential, UnusableCredential):  # there is no other tenant to go on with
+        document.problems.append(tenant.credential.problem)
     return finish(context, document.problems, [tenant] if tenant else [], Network(), ())
 
 

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from exporter.config import rules, schema
 from exporter.config.settings import NO_LISTS, Population, UserLists
 from exporter.document.rules import Complaint, UnusableError
+from exporter.errors import Problem
 from exporter.facts import SPLITS, USER_TYPES
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ def _ids(section: ListsSection, context: LoadContext) -> frozenset[str] | None:
     try:
         return ids | _read_ids(context.files.text(section.file(part.users_file)))
     except UnusableError as error:
-        hint = f"; {error.complaint.hint}" if error.complaint.hint else ""
-        context.warn(section.location("users_file"), f"{error.complaint.what}, so the population is not shown{hint}")
+        what = f"{error.complaint.what}, so the population is not shown"
+        context.problems[Problem(section.location("users_file"), what, error.complaint.hint)] = None
         return None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
+
+from exporter.errors import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +69,25 @@ class AzureCli:
     """Whoever is signed in to the Azure CLI: delegated permissions, for trying things out."""
 
 
-Credential: TypeAlias = ClientSecret | Certificate | WorkloadIdentity | ManagedIdentity | AzureCli
+@dataclass(frozen=True, slots=True)
+class UnusableCredential:
+    """A credential of which the secret, the key or the certificate cannot be used.
+
+    Its tenant is polled all the same, and fails with what is wrong: `what`, a `hint`, and the `location` in the file,
+    which moves when a line is added above it.
+    """
+
+    what: str
+    hint: str
+    location: str = field(compare=False)
+
+    @property
+    def problem(self) -> Problem:
+        """What is wrong, as it is said of a configuration."""
+        return Problem(self.location, self.what, self.hint)
+
+
+Credential: TypeAlias = ClientSecret | Certificate | WorkloadIdentity | ManagedIdentity | AzureCli | UnusableCredential
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +130,7 @@ class Tenant:
     """One tenant, everything decided. Times are seconds; `tenant_id` is a GUID in lower case.
 
     `cloud` is one that has a name, or the addresses of another; `sources` is `("auto",)` or names of sources; `splits`
-    are in the order of `exporter.facts.SPLITS`.
+    are in the order of `exporter.facts.SPLITS`. `file` is where it is configured, None for the environment.
     """
 
     name: str
@@ -126,6 +146,7 @@ class Tenant:
     population_interval: float = 6 * 3600.0
     reconcile: bool = False
     labels: tuple[tuple[str, str], ...] = ()
+    file: Path | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +162,22 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """An entry of a file of tenants that cannot be used, or the whole file.
+
+    `tenant_id` and `name` say whose entry it is, as far as that can be read; empty both, it may be anybody's of `file`.
+    """
+
+    file: Path
+    tenant_id: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole configuration.
 
+    `problems` are those that cost single tenants: of entries in `set_aside`, and of credentials that cannot be used.
     `watched_files` and the files that match `watched_patterns` now are what it was made of; `digest` is the digest of
     their content at the time (see `exporter.document.files.content_digest`).
     """
@@ -154,3 +188,19 @@ class Settings:
     watched_files: tuple[Path, ...]
     watched_patterns: tuple[str, ...]
     digest: str
+    problems: tuple[Problem, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+
+    def keeping_set_aside(self, before: Settings) -> Settings:
+        """Return these settings with the tenants of entries that are set aside as they were `before`."""
+        names = {tenant.name for tenant in self.tenants}
+        ids = {tenant.tenant_id for tenant in self.tenants}
+        unknown = {one.file for one in self.set_aside if not one.tenant_id and not one.name}
+        whose = {key for one in self.set_aside for key in (one.tenant_id, one.name) if key}
+        kept = tuple(
+            tenant
+            for tenant in before.tenants
+            if tenant.name not in names and tenant.tenant_id not in ids
+            if tenant.file in unknown or tenant.tenant_id in whose or tenant.name in whose
+        )
+        return replace(self, tenants=self.tenants + kept) if kept else self

@@ -11,13 +11,13 @@ from exporter.config import schema
 from exporter.config.credentials import LoadContext, credential
 from exporter.config.durations import format_duration, parse_duration
 from exporter.config.populations import check_populations, populations
-from exporter.config.settings import AUTO, CloudAddresses, Credential, Population, Tenant
+from exporter.config.settings import AUTO, CloudAddresses, Credential, Population, Tenant, UnusableCredential
 from exporter.document.rules import Complaint
-from exporter.errors import Problem
 from exporter.facts import SOURCES, SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from exporter.document.section import Section
     from exporter.facts import CloudName
@@ -56,11 +56,14 @@ class TenantReader:
     def __post_init__(self) -> None:
         part = self.defaults.part.credential
         if part is not UNSET:
-            self.default_credential = credential(self.defaults.inner("credential", part), self.context)
+            made = credential(self.defaults.inner("credential", part), self.context)
+            if isinstance(made, UnusableCredential):  # it costs every tenant, so it is an error of all
+                self.defaults.document.problems.append(made.problem)
+            self.default_credential = made
         check_populations(self.defaults)
 
-    def tenant(self, section: TenantSection) -> Tenant | None:
-        """Make the tenant, or None with the problems recorded."""
+    def tenant(self, section: TenantSection, file: Path | None = None) -> Tenant | None:
+        """Make the tenant, which stands in `file`, or None with the problems recorded."""
         cloud = self._cloud(section)
         times = self._times(section, microsoft=isinstance(cloud, str))
         sources = self._words(section, "sources", SOURCES) or (AUTO,)
@@ -69,6 +72,8 @@ class TenantReader:
         check_populations(section)
         found = self._credential(section)
         if cloud is None or times is None or found is None or section.is_invalid(""):
+            if isinstance(found, UnusableCredential) and found is not self.default_credential:
+                section.document.problems.append(found.problem)  # nobody else will say it
             return None
         tenant_id = section.part.tenant_id.lower()
         return Tenant(
@@ -85,6 +90,7 @@ class TenantReader:
             population_interval=self._seconds(section, "population_interval", POPULATION_INTERVAL),
             reconcile=bool(self._given(section, "reconcile")),
             labels=() if section.part.labels is UNSET else tuple(sorted(section.part.labels.items())),
+            file=file,
         )
 
     def _giver(self, section: TenantSection, key: str) -> TenantSection | DefaultsSection | None:
@@ -101,6 +107,10 @@ class TenantReader:
         if splits not in self.default_populations:
             self.default_populations[splits] = populations(self.defaults, splits, self.context)
         return self.default_populations[splits]
+
+    def read_default_populations(self) -> None:
+        """Read the lists that the populations of the defaults name, whether or not a tenant has need of them."""
+        self.default_populations[tuple(SPLITS)] = populations(self.defaults, tuple(SPLITS), self.context)
 
     def _given(self, section: TenantSection, key: str) -> Any:
         """Return the usable value of a key, None where there is none."""
@@ -160,12 +170,12 @@ class TenantReader:
         if interval.section is section and other.section is not section:
             return Time(other.key, built_in, None)
         pair = (interval.location, other.location)
-        if pair not in self.reported:
+        if other.section is not None and pair not in self.reported:
             self.reported.add(pair)
             hours, others = format_duration(interval.seconds), format_duration(other.seconds)
             at = f" at {interval.location}" if interval.location else ", the default"
             what = f"{others} is not {wanted} poll_interval {hours}{at}"
-            section.document.problems.append(Problem(other.location, what, f"choose one {wanted} {hours}"))
+            other.section.problem(other.key, Complaint(what, f"choose one {wanted} {hours}"))
         return other
 
     def _credential(self, section: TenantSection) -> Credential | None:

@@ -147,6 +147,8 @@ class TokenRequest:
                 return ManagedIdentityCredential(client_id=client_id, **network)
             case settings.AzureCli():
                 return AzureCliCredential(tenant_id=self.tenant_id, process_timeout=CLI_SECONDS)
+            case settings.UnusableCredential(what, hint, location):
+                raise PollError(Reason.CREDENTIAL, f"{what} ({location}); {hint}")
             case _:
                 assert_never(self.credential)
 

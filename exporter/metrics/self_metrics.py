@@ -60,6 +60,11 @@ class SelfMetrics:
             "When the configuration was last loaded successfully.",
             registry=registry,
         )
+        self._config_problems = Gauge(
+            "entra_exporter_config_problems",
+            "Mistakes in the configuration that are not corrected yet; 0 is good.",
+            registry=registry,
+        )
         self._polls_in_progress = Gauge(
             "entra_exporter_polls_in_progress", "Polls that are under way.", registry=registry
         )
@@ -136,6 +141,11 @@ class SelfMetrics:
         if successful:
             self._reload_success_time.set(at)
         self._registry.changed(self._reload_successful, self._reload_success_time)
+
+    def config_problems(self, number: int) -> None:
+        """Record how many mistakes the configuration holds."""
+        self._config_problems.set(number)
+        self._registry.changed(self._config_problems)
 
     def tenants_polled(self, number: int) -> None:
         """Record how many tenants this process polls."""

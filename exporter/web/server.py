@@ -39,9 +39,13 @@ SOON = {"Retry-After": "1"}
 
 @dataclass(frozen=True)
 class Reloaded:
-    """What a reload came to. With problems in `refused` the configuration that runs was kept."""
+    """What a reload came to. With problems in `refused` the configuration that runs was kept.
+
+    Those in `costly` are of the configuration in force, and cost no more than their tenants.
+    """
 
     refused: tuple[Problem, ...] = ()
+    costly: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Served:
     self_metrics: Callable[[Format], bytes]
     page: StatusPage
     reload: Callable[[], Awaitable[Reloaded]]
+    problems: Callable[[], Sequence[Problem]]
     clock: Clock
     telemetry_path: str
     max_requests: int
@@ -131,7 +136,8 @@ class Server:
             return answers.text("Too many ask for this page at once.", HTTPStatus.SERVICE_UNAVAILABLE, SOON)
 
     def _prepare_page(self) -> Callable[[], str]:
-        return partial(self._served.page.render, list(self._served.store.statuses()), self._served.clock.time())
+        statuses, problems = list(self._served.store.statuses()), self._served.problems()
+        return partial(self._served.page.render, statuses, self._served.clock.time(), problems)
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {**headers, **self.protection.headers()}
@@ -147,11 +153,11 @@ class Server:
             return answers.text("reloading is off; start with --web.enable-lifecycle", HTTPStatus.FORBIDDEN)
         if is_cross_site(request.headers):
             return answers.text("a page of another site asks for this; nothing was done", HTTPStatus.FORBIDDEN)
-        refused = (await self._served.reload()).refused
-        if not refused:
-            return answers.text("reloaded")
-        problems = "\n".join(map(str, refused))
-        return answers.text(f"the configuration that runs was kept:\n{problems}", HTTPStatus.INTERNAL_SERVER_ERROR)
+        reloaded = await self._served.reload()
+        problems = "".join(f"\n{problem}" for problem in reloaded.refused or reloaded.costly)
+        if reloaded.refused:
+            return answers.text(f"the configuration that runs was kept:{problems}", HTTPStatus.INTERNAL_SERVER_ERROR)
+        return answers.text(f"reloaded, but for what these problems cost:{problems}" if problems else "reloaded")
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Template
 
+    from exporter.errors import Problem
     from exporter.polling.snapshot import Status
 
 
@@ -63,13 +64,14 @@ class StatusPage:
             "Cache-Control": "no-store",
         }
 
-    def render(self, statuses: Sequence[Status], now: float) -> str:
-        """Write the page as of `now`, seconds since the epoch: tenants by name."""
+    def render(self, statuses: Sequence[Status], now: float, problems: Sequence[Problem] = ()) -> str:
+        """Write the page as of `now`, seconds since the epoch: `problems` of the configuration, and tenants by name."""
         rows = [_row(status, now) for status in sorted(statuses, key=lambda one: (one.tenant.lower(), one.source))]
         fresh = sum(row["fresh"] for row in rows)
         return self._template.render(
             rows=rows,
             fresh=fresh,
+            problems=problems,
             style=self._style,
             script=self._script,
             version=self._version,

@@ -149,15 +149,15 @@ def test_a_definition_is_told_from_another(tmp_path: Path) -> None:
 def test_a_list_that_cannot_be_used_makes_the_population_unusable(
     tmp_path: Path, content: str | None, sentence: str, keys: str
 ) -> None:
-    """A missing or broken file of ids costs its population, with a warning at its location that repeats no line."""
+    """A missing or broken file of ids costs its population, with a problem at its location that repeats no line."""
     if content is not None:
         (tmp_path / "ids").write_text(content)
     settings = loaded(tmp_path, f"  populations: [{{name: a, {keys}}}, {{name: b, user_types: [guest]}}]")
     assert [one.unusable for one in settings.tenants[0].populations] == [True, False]
-    (warning,) = settings.warnings
-    assert warning.startswith(f"{tmp_path}/config.yml:3:")
-    assert sentence in warning
-    assert "canary" not in warning
+    (problem,) = settings.problems
+    assert problem.location.startswith(f"{tmp_path}/config.yml:3:")
+    assert sentence in problem.what
+    assert "canary" not in str(problem)
     (tmp_path / "ids").write_text(ANOTHER)
     assert content_digest(settings) != settings.digest
 

@@ -24,6 +24,7 @@ PROMISED = {
     "shard_info": ("gauge", {"shard", "total_shards"}),
     "config_last_reload_successful": ("gauge", set()),
     "config_last_reload_success_timestamp_seconds": ("gauge", set()),
+    "config_problems": ("gauge", set()),
     "graph_requests": ("counter", {"endpoint", "code"}),
     "graph_request_duration_seconds": ("histogram", {"endpoint"}),
     "graph_throttled": ("counter", set()),
@@ -57,6 +58,7 @@ def test_written_as_prometheus_client_writes_it() -> None:
         lambda: own.reloaded(successful=True, at=1.7e9),
         lambda: own.reloaded(successful=False, at=1.8e9),
         lambda: own.tenants_polled(5),
+        lambda: own.config_problems(2),
     ]
     before: dict[Format, bytes] = {}
     for change in changes:

@@ -196,6 +196,7 @@ def _served(clock: Clock) -> Served:
         self_metrics=lambda _: METRICS.encode(),
         page=StatusPage(version="0", links={}),
         reload=reload,
+        problems=tuple,
         clock=clock,
         telemetry_path="/metrics",
         max_requests=40,
