@@ -11,7 +11,7 @@ RUN /build/bin/python -m pip --no-cache-dir --disable-pip-version-check install 
 COPY LICENSE /opt/exporter/
 COPY exporter /opt/exporter/exporter
 # Compiled here, since nothing can be written at run time; by hash, so that the times of files do not matter.
-RUN python3 -m compileall -q --invalidation-mode=unchecked-hash /opt/exporter
+RUN python3 -m compileall -q --invalidation-mode=unchecked-hash /opt/exporter && mkdir /reports
 
 FROM ${BASE}
 ARG VERSION=0.1.0
@@ -22,6 +22,8 @@ LABEL org.opencontainers.image.title="entra-mfa-exporter" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/exporter /opt/exporter
+# For --storage.path: a new volume that is mounted here gets this owner.
+COPY --from=build --chown=65532:65532 /reports /var/lib/entra-mfa-exporter
 ENV PYTHONPATH=/opt/exporter \
     PYTHONSAFEPATH=1 \
     PYTHONDONTWRITEBYTECODE=1 \

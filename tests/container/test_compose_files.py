@@ -53,6 +53,15 @@ def test_mounted_files_are_there() -> None:
     assert (COMPOSE / "exporter.example.yml").exists()
 
 
+def test_reports_are_kept() -> None:
+    """With real tenants the reports are in a volume, at the directory that the image gives the exporter's user."""
+    service = read("tenants.yml")["services"]["exporter"]
+    (directory,) = [one.partition("=")[2] for one in service["command"] if one.startswith("--storage.path=")]
+    assert f"reports:{directory}" in service["volumes"]
+    assert "reports" in read("tenants.yml")["volumes"]
+    assert f"--chown=65532:65532 /reports {directory}\n" in (ROOT / "Dockerfile").read_text()
+
+
 def test_prometheus_finds_the_others() -> None:
     """Prometheus scrapes and alerts services that are there, at their ports, as a job that the alerts know."""
     config = read("prometheus.yml")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from exporter.config.load import load
 from exporter.exit_status import UNUSABLE
-from exporter.flags import flags_of
+from exporter.flags import STORAGE, flags_of
 from tests.shipped_alerts import DEPLOY
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ def test_flags_exist() -> None:
 def test_unusable_configuration_is_not_tried_again() -> None:
     """The exit status at which systemd gives up is that of an unusable configuration."""
     assert service()["Service"]["RestartPreventExitStatus"] == str(UNUSABLE)
+
+
+def test_reports_are_kept() -> None:
+    """The storage directory is the one that systemd makes for this service alone."""
+    (path,) = re.findall(rf"^Environment={STORAGE.variable}=(\S+)$", UNIT, re.MULTILINE)
+    assert path == f"/var/lib/{service()['Service']['StateDirectory']}"
+    assert service()["Service"]["StateDirectoryMode"] == "0700"
 
 
 def test_credential_is_where_the_example_looks_for_it(tmp_path: Path) -> None:

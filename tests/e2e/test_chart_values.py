@@ -37,6 +37,8 @@ CREDENTIALS: list[dict[str, str]] = [
 # Of each of these one is taken, in every combination.
 CHOICES: list[list[dict[str, Any]]] = [
     [{}, {"sharding": True, "replicas": 3}, {"replicas": 2}],
+    [{}, {"persistence": {"enabled": True}}, {"persistence": {"enabled": True, "storageClass": "fast", "size": "2Gi",
+     "whenScaled": "Delete", "annotations": {"a": "b"}}}],
     [{}, {"log": {"level": "debug", "format": "logfmt"}}, {"extraArgs": ["--web.max-requests=80"]}],
     [{}, {"web": {"port": 9100, "telemetryPath": "/probe"}}, {"web": {"configSecret": "web", "scheme": "https"}}],
     [{}, {"probes": {"handler": "tcpSocket", "liveness": {"initialDelaySeconds": 5}}}],
@@ -161,6 +163,22 @@ def test_everything_follows_the_port_and_the_path(combined: list[tuple[str, Any,
         assert [one["spec"]["containers"][0]["args"][1] for one in release.of_kind("Pod")] in ([address], [])
 
 
+def test_reports_are_kept(combined: list[tuple[str, Any, Rendered]]) -> None:
+    """The storage directory is a mount: a volume where persistence is on, else it ends with the pod."""
+    for _, values, release in combined:
+        spec, keeps = (
+            release.the("Deployment", "StatefulSet")["spec"],
+            values.get("persistence", {}).get("enabled", False),
+        )
+        mounts = {one["name"]: one["mountPath"] for one in release.container["volumeMounts"]}
+        assert f"--storage.path={mounts['reports']}" in release.container["args"]
+        assert ({"name": "reports", "emptyDir": {"sizeLimit": "1Gi"}} in release.pod["spec"]["volumes"]) != keeps
+        claims = spec.get("volumeClaimTemplates", [])
+        assert [one["metadata"]["name"] for one in claims] == ["reports"] * keeps
+        # Kubernetes refuses an upgrade that changes them, and the chart's version changes with each.
+        assert all(set(one["metadata"]["labels"]) == set(spec["selector"]["matchLabels"]) for one in claims)
+
+
 def test_the_network_policy_follows_the_credential(combined: list[tuple[str, Any, Rendered]]) -> None:
     """The endpoint of managed identities can be reached exactly where a credential needs it, or a value says so."""
     seen = set()
@@ -253,6 +271,8 @@ def test_null_means_nothing(depth: int, tmp_path: Path) -> None:
          "config.defaults.credential.client_secret is a secret"),
         ({"extraArgs": ["--web.listen-address=:9100"]}, "extraArgs has --web.listen-address: set web.port instead."),
         ({"extraArgs": ["--web.telemetry-path=/x"]}, "set web.telemetryPath instead."),
+        ({"extraArgs": ["--storage.path=/x"]}, "set persistence instead."),
+        ({"persistence": {"enabled": True}}, "The demo keeps nothing over a restart"),
         ({"extraArgs": ["--shard=1"]}, "set sharding instead."),
         ({"extraArgs": ["--web.listen-adress=:1"]}, "does not match pattern"),
         ({"extraArgs": ["--web.max-requests", "80"]}, "does not match pattern"),

@@ -136,6 +136,39 @@ def test_polls_locked_down(docker: Docker, mounted: str, capsys: pytest.CaptureF
         assert "canary-secret" not in docker("logs", exporter.name)
 
 
+def test_any_user_reload_and_stop(docker: Docker, mounted: str) -> None:
+    """A random user, as OpenShift chooses one, is enough: it answers, SIGHUP reloads, `docker stop` ends it with 0."""
+    with running(docker, mounted, "--user=1000710000:0", command=("--config.file=exporter.yml",)) as exporter:
+
+        def reloaded() -> float:
+            name = "entra_exporter_config_last_reload_success_timestamp_seconds "
+            lines = get(f"{exporter.url}/metrics")[0].decode().splitlines()
+            return next(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+        before = reloaded()
+        docker("kill", "--signal=HUP", exporter.name)
+        eventually("a reload", lambda: reloaded() > before)
+        docker("stop", exporter.name)
+        assert exporter.state()["ExitCode"] == 0
+
+
+def test_a_volume_keeps_the_reports(docker: Docker, mounted: str) -> None:
+    """Killed and started again with the same volume, its very first scrape shows both tenants."""
+    options = (mounted, "--volume=reports:/var/lib/entra-mfa-exporter")
+    command = ("--config.file=exporter.yml", "--storage.path=/var/lib/entra-mfa-exporter")
+    with running(docker, *options, command=command) as exporter:
+        eventually("two fresh tenants", lambda: get(f"{exporter.url}/metrics")[0].count(b'state="fresh"} 1') == 2)
+        docker("kill", exporter.name)
+    with running(docker, *options, command=command) as exporter:
+        text = get(f"{exporter.url}/metrics")[0].decode()
+        assert {
+            f'entra_users{{tenant="{name}"'
+            for name in ("contoso", "fabrikam")
+            if f'entra_users{{tenant="{name}"' in text
+        }
+        assert 'state="pending"} 1' not in text
+
+
 def test_demo_is_healthy_and_stops_at_once(docker: Docker, capsys: pytest.CaptureFixture[str]) -> None:
     """The demo fits as well; its health check succeeds without curl; SIGTERM to process 1 ends it with 0 in 2 s."""
     with running(docker, "--tmpfs=/tmp", command=("demo",)) as exporter:

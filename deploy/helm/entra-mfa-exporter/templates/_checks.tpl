@@ -21,6 +21,9 @@
 {{- end }}
 
 {{- define "exporter.checks.polled" -}}
+{{- if and .Values.demo .Values.persistence.enabled }}
+{{- fail "The demo keeps nothing over a restart: set persistence.enabled=false." }}
+{{- end }}
 {{- $given := list }}
 {{- if .Values.demo }}{{ $given = append $given "demo" }}{{ end }}
 {{- if .Values.config }}{{ $given = append $given "config" }}{{ end }}
@@ -63,7 +66,7 @@
 {{- define "exporter.checks.flags" -}}
 {{- $values := dict "web.listen-address" "web.port" "web.telemetry-path" "web.telemetryPath" "web.config.file" "web.configSecret" }}
 {{- $values = merge $values (dict "config.file" "config or existingConfig" "shard" "sharding" "total-shards" "replicas") }}
-{{- $values = merge $values (dict "log.level" "log.level" "log.format" "log.format") }}
+{{- $values = merge $values (dict "log.level" "log.level" "log.format" "log.format" "storage.path" "persistence") }}
 {{- range $flag, $value := $values }}
 {{- range $.Values.extraArgs }}
 {{- if eq (. | splitList "=" | first) (printf "--%s" $flag) }}
@@ -89,7 +92,7 @@
 
 {{/* Names that would stand twice in the pod. */}}
 {{- define "exporter.checks.names" -}}
-{{- $volumes := include "exporter.volumes" . | fromYamlArray }}
+{{- $volumes := append (include "exporter.volumes" . | fromYamlArray) (dict "name" (ternary "reports" "" .Values.persistence.enabled)) }}
 {{- $containers := concat (list (dict "name" "exporter")) (default list .Values.initContainers) (default list .Values.extraContainers) }}
 {{- range $kind, $things := dict "volumes" $volumes "containers" $containers "variables" (default list .Values.env) }}
 {{- $names := list }}

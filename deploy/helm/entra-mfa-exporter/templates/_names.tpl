@@ -24,7 +24,7 @@ need room after it. What is too long is cut and gets a digest, so that two long 
 {{- end }}
 
 {{- define "exporter.kind" -}}
-{{- ternary "StatefulSet" "Deployment" .Values.sharding }}
+{{- ternary "StatefulSet" "Deployment" (or .Values.sharding .Values.persistence.enabled) }}
 {{- end }}
 
 {{- define "exporter.selectorLabels" -}}

@@ -100,6 +100,9 @@ spec:
 - --shard=$(POD_INDEX)
 - --total-shards={{ .Values.replicas }}
 {{- end }}
+{{- if not .Values.demo }}
+- --storage.path=/var/lib/entra-mfa-exporter
+{{- end }}
 - --log.level={{ .Values.log.level }}
 - --log.format={{ .Values.log.format }}
 {{- with .Values.extraArgs }}
@@ -128,6 +131,8 @@ httpGet: {path: {{ .path }}, port: http, scheme: {{ upper .values.web.scheme }}}
 {{- end }}
 {{- if .Values.demo }}
 - {name: tmp, mountPath: /tmp}
+{{- else }}
+- {name: reports, mountPath: /var/lib/entra-mfa-exporter}
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
@@ -156,6 +161,9 @@ httpGet: {path: {{ .path }}, port: http, scheme: {{ upper .values.web.scheme }}}
 {{- if .Values.demo }}
 - name: tmp
   emptyDir: {sizeLimit: 1Mi}
+{{- else if not .Values.persistence.enabled }}
+- name: reports
+  emptyDir: {sizeLimit: 1Gi}
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
