@@ -50,6 +50,21 @@ def usual_rhythm(reason: Reason) -> Rhythm:
             assert_never(reason)
 
 
+class HandshakeFailure(StrEnum):
+    """Why a handshake failed: the values of `reason` of `entra_exporter_tls_handshake_failures_total`."""
+
+    PLAIN_HTTP = "plain_http"
+    NOT_TLS = "not_tls"
+    NOTHING_IN_COMMON = "nothing_in_common"
+    CERTIFICATE_MISSING = "certificate_missing"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_UNTRUSTED = "certificate_untrusted"
+    REFUSED_BY_CLIENT = "refused_by_client"
+    LEFT = "left"
+    TIMEOUT = "timeout"
+    CROWDED = "crowded"
+
+
 class ExporterError(Exception):
     """Any error whose text was written by us, for a person."""
 

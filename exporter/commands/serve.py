@@ -64,6 +64,7 @@ class Exporter:
             telemetry_path=self._options.telemetry_path,
             max_requests=self._options.max_requests,
             enable_lifecycle=self._options.enable_lifecycle,
+            handshake_failed=self._assembly.self_metrics.handshake_failed,
         )
         async with self._fleet_ready() as fleet:
             if self._stopping.is_set():

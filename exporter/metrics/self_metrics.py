@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram, PlatformCollector, ProcessCollector, disable_created_metrics
 
+from exporter.errors import HandshakeFailure
 from exporter.metrics.cached_registry import CachedRegistry
 
 if TYPE_CHECKING:
@@ -101,6 +102,14 @@ class SelfMetrics:
             "Reports that could not be written to --storage.path.",
             registry=registry,
         )
+        self._handshake_failures = Counter(
+            "entra_exporter_tls_handshake_failures_total",
+            "TLS handshakes with clients of the exporter that failed, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+        for failure in HandshakeFailure:
+            self._handshake_failures.labels(failure)
         for endpoint in endpoints:
             self._request_seconds.labels(endpoint)
         for outcome in TOKEN_OUTCOMES:
@@ -123,6 +132,11 @@ class SelfMetrics:
         """Count a report that could not be kept."""
         self._storage_failures.inc()
         self._registry.changed(self._storage_failures)
+
+    def handshake_failed(self, why: HandshakeFailure) -> None:
+        """Count a TLS handshake that failed."""
+        self._handshake_failures.labels(why).inc()
+        self._registry.changed(self._handshake_failures)
 
     def poll_started(self, lateness_seconds: float) -> None:
         """Count a poll that is under way, and how late it began."""

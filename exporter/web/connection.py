@@ -66,3 +66,10 @@ class Connection(web.RequestHandler):
         answer.headers.update(self._headers())
         answer.force_close()
         return answer
+
+    def retire(self) -> None:
+        """End: at once when nothing is being answered, else after the answer."""
+        if self._current_request is None:
+            self.force_close()
+        else:
+            self.close()

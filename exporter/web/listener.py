@@ -17,7 +17,6 @@ from aiohttp import web
 from exporter.descriptors import share
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
 MOST_CONNECTIONS = 512
@@ -88,12 +87,10 @@ class Site(web.BaseSite):
         runner: web.BaseRunner,
         listener: Listener,
         connect: Callable[[], asyncio.BaseProtocol],
-        context: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(runner)
         self._listener = listener
         self._connect = connect
-        self._context = context
 
     @property
     def name(self) -> str:
@@ -104,4 +101,4 @@ class Site(web.BaseSite):
         """Begin to accept connections. Raises OSError."""
         await super().start()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connect, sock=self._listener, ssl=self._context)
+        self._server = await loop.create_server(self._connect, sock=self._listener)

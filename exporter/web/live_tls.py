@@ -1,31 +1,32 @@
-"""A TLS context that can be replaced while a server listens with it."""
+"""The TLS context of a server, which may be replaced while the server listens."""
 
 from __future__ import annotations
 
-import ssl
-from typing import Any, Self
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
 
 
-class LiveContext(ssl.SSLContext):
-    """Hands every new connection to the context that counts now.
+class LiveContext:
+    """The context that counts now. A whole new one takes its place when a file changes.
 
-    asyncio keeps the context that a server was started with. Changing that one in place would leave the versions and
-    the rule for client certificates as they were, and would honour session tickets given under the old authority; a
-    whole new context has none of these doubts.
+    Changing a context in place would leave its versions and its rule for client certificates as they were, and would
+    honour sessions that it made under the old authority.
     """
 
-    current: ssl.SSLContext
+    def __init__(self, current: ssl.SSLContext) -> None:
+        self.current = current
+        self._followers: list[Callable[[], None]] = []
 
-    def __new__(cls, current: ssl.SSLContext) -> Self:
-        """Make a context that speaks as `current` does."""
-        live = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
-        live.current = current
-        return live
+    def follow(self, when_replaced: Callable[[], None]) -> None:
+        """Call `when_replaced` whenever another context takes the place."""
+        self._followers.append(when_replaced)
 
-    def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
-        """Begin a connection. This is where asyncio takes each one up."""
-        return self.current.wrap_bio(*args, **kwargs)
-
-    def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
-        """Begin a connection on a plain socket."""
-        return self.current.wrap_socket(*args, **kwargs)
+    def replace(self, context: ssl.SSLContext) -> None:
+        """Use `context` from now on."""
+        if context is not self.current:
+            self.current = context
+            for when_replaced in self._followers:
+                when_replaced()

@@ -21,7 +21,6 @@ from exporter.web.rate_limit import TokenBucket
 from exporter.web.web_config import WebConfig, load_web_config
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -52,8 +51,8 @@ class WebProtection:
         return self.files.good
 
     @property
-    def ssl_context(self) -> ssl.SSLContext | None:
-        """The context to listen with, or None for plain HTTP. It stays the same object while what it does changes."""
+    def live_context(self) -> LiveContext | None:
+        """The context to listen with, or None for plain HTTP."""
         return self._live
 
     def headers(self) -> dict[str, str]:
@@ -63,8 +62,8 @@ class WebProtection:
     async def check(self, request: web.BaseRequest) -> web.Response | None:
         """Return the answer that keeps this request out, or None for one that may come in."""
         tls = self.config.tls
-        if tls and not tls.allows(request.get_extra_info("ssl_object")):
-            refusal = answers.text("No name in your certificate is in client_allowed_sans.", HTTPStatus.FORBIDDEN)
+        if tls and (why := tls.refusal(request.get_extra_info("ssl_object"), self._clock.time())):
+            refusal = answers.text(why, HTTPStatus.FORBIDDEN)
             refusal.force_close()
             return refusal
         if request.path in OPEN_PATHS:
@@ -95,7 +94,7 @@ class WebProtection:
         if problems:
             return problems
         if self._live and config.tls:
-            self._live.current = config.tls.context
+            self._live.replace(config.tls.context)
         if config.rate_limit != self.config.rate_limit:
             self._bucket = TokenBucket(config.rate_limit, self._clock) if config.rate_limit else None
         return []

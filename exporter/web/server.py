@@ -16,16 +16,19 @@ from exporter.metrics.exposition import Format, accepts_gzip, negotiate
 from exporter.web import answers
 from exporter.web.addresses import bound_sockets, url_of
 from exporter.web.connection import Connection
+from exporter.web.handshakes import Handshakes
 from exporter.web.listener import Crowd, Listener, Site
 from exporter.web.protection import is_cross_site
 from exporter.web.sending import Answers, CrowdedError
 from exporter.web.shared_page import SharedPage
+from exporter.web.tls_connection import TlsConnections
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from exporter.clock import Clock
-    from exporter.errors import Problem
+    from exporter.errors import HandshakeFailure, Problem
     from exporter.metrics.compressed import Fragment
     from exporter.polling.snapshot import SnapshotStore
     from exporter.web.protection import WebProtection
@@ -61,6 +64,7 @@ class Served:
     telemetry_path: str
     max_requests: int
     enable_lifecycle: bool
+    handshake_failed: Callable[[HandshakeFailure], None] = lambda _: None
 
 
 class Server:
@@ -80,6 +84,17 @@ class Server:
             ("/-/ready", "GET"): self.healthy,
             ("/-/reload", "POST"): self.reload,
         }
+
+    def connecting(self, http: web.Server) -> tuple[str, Callable[[], asyncio.BaseProtocol]]:
+        """Return the scheme of the addresses, and what makes the protocol of each connection."""
+        connect, live = partial(Connection, http, self.protection.headers), self.protection.live_context
+        if live is None:
+            return "http", connect
+        handshakes = Handshakes(self._served.clock, self._served.handshake_failed)
+        return "https", TlsConnections(live, handshakes, connect, self._no_plain_http).connect
+
+    def _no_plain_http(self) -> bytes:
+        return answers.raw("This port speaks HTTPS.", HTTPStatus.BAD_REQUEST, self.protection.headers())
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. aiohttp's own router would repeat some of a client's words in what it refuses."""
@@ -166,18 +181,16 @@ async def listening(server: Server, addresses: Sequence[tuple[str | None, int]])
 
     Raises ConfigError when one of them is taken or not this machine's.
     """
-    protection = server.protection
     http = web.Server(server.answer)
     runner = web.ServerRunner(http, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
+    scheme, connect = server.connecting(http)
     try:
         crowd, urls = Crowd(), list[str]()
         for host, port in addresses:
             for bound in await bound_sockets(host, port):
-                urls.append(url_of(bound, "https" if protection.ssl_context else "http"))
-                connect = partial(Connection, http, protection.headers)
-                site = Site(runner, Listener(bound.detach(), crowd), connect, protection.ssl_context)
-                await site.start()
+                urls.append(url_of(bound, scheme))
+                await Site(runner, Listener(bound.detach(), crowd), connect).start()
         yield list(dict.fromkeys(urls))
     finally:
         await runner.cleanup()

@@ -62,12 +62,21 @@ class Tls:
     def requires_client_certificate(self) -> bool:
         return self.context.verify_mode is ssl.CERT_REQUIRED
 
-    def allows(self, peer: ssl.SSLObject | None) -> bool:
-        """Say whether the client's certificate, which the handshake has verified, holds an allowed name."""
+    def refusal(self, peer: ssl.SSLObject | None, now: float) -> str | None:
+        """Say why a client whose certificate the handshake has verified may not come in; None when it may.
+
+        A connection may live longer than the certificate that opened it, and so may a session of TLS 1.2, which the
+        client can resume without showing its certificate.
+        """
+        shown = peer.getpeercert() if peer and self.context.verify_mode is not ssl.CERT_NONE else None
+        if shown and ssl.cert_time_to_seconds(str(shown["notAfter"])) < now:
+            return "Your certificate has expired."
         if not self.allowed_sans:
-            return True
+            return None
         certificate = peer.getpeercert(binary_form=True) if peer else None
-        return bool(certificate) and not self.allowed_sans.isdisjoint(alternative_names(certificate or b""))
+        if certificate and not self.allowed_sans.isdisjoint(alternative_names(certificate)):
+            return None
+        return "No name in your certificate is in client_allowed_sans."
 
 
 def read_tls(section: Section[TlsPart], files: Files) -> Tls | None:
@@ -108,7 +117,7 @@ def _check_clients(section: Section[TlsPart], *, given: bool) -> None:
     if given and rule == "NoClientCert":
         what = "authorities for client certificates are named, but no client is asked for one"
         section.problem("client_auth_type", Complaint(what, f"write client_auth_type: {REQUIRED}"))
-    if not given and rule != "NoClientCert":
+    if not given and rule == REQUIRED:
         what = f"{rule} needs client_ca_file or client_ca"
         hint = "name the authority that signs your clients' certificates: no public one is trusted with that"
         section.problem("client_auth_type", Complaint(what, hint))
@@ -132,6 +141,11 @@ def _check_crypto(section: Section[TlsPart]) -> None:
     if part.cipher_suites and ALWAYS_OFFERED.issuperset(part.cipher_suites) and part.max_version == "TLS12":
         what = "no suite for TLS 1.2 is left, and max_version allows nothing newer"
         section.problem("cipher_suites", Complaint(what, "add a suite for TLS 1.2, such as TLS_ECDHE_…"))
+
+
+def trusts_nobody(part: TlsPart) -> bool:
+    """Tell whether certificates are verified if given, and no authority is named that could have signed one."""
+    return part.client_auth_type == "VerifyClientCertIfGiven" and part.client_ca is part.client_ca_file is UNSET
 
 
 def always_offered_anyway(part: TlsPart) -> list[str]:
@@ -159,10 +173,13 @@ def _context(part: TlsPart, certificate: bytes, key: bytes, trusted: bytes) -> s
         context.set_ecdh_curve(CURVES[part.curve_preferences[0]])
     with _as_file(certificate) as certificate_file, _as_file(key) as key_file:
         context.load_cert_chain(certificate_file, key_file)
+    if part.client_auth_type not in {UNSET, "NoClientCert"}:
+        context.verify_mode = VERIFY_MODES[str(part.client_auth_type)]
+        context.options |= ssl.OP_NO_TICKET  # a ticket would open again after the certificate has expired
+        context.num_tickets = 0
     if trusted:
         context.load_verify_locations(cadata=trusted)
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # who is named is trusted, root or not: as in Go
-        context.verify_mode = VERIFY_MODES[str(part.client_auth_type)]
     return context
 
 

@@ -142,6 +142,10 @@ def _tls(top: Section[WebFilePart], files: Files, warnings: list[Problem]) -> Tl
     if found and (needless := tls.always_offered_anyway(part)):
         what = f"{' and '.join(needless)} will be offered nevertheless: the suites of TLS 1.3 cannot be chosen"
         warnings.append(Problem(section.location("cipher_suites"), what, "write max_version: TLS12 if that matters"))
+    if found and tls.trusts_nobody(part):
+        what = "no client_ca_file is named: a client without a certificate is let in, and one that shows any is refused"
+        hint = "name the authority of your clients, or remove client_auth_type"
+        warnings.append(Problem(section.location("client_auth_type"), what, hint))
     return found
 
 

@@ -75,8 +75,10 @@ class Authority:
         builder = builder.add_extension(SIGNS_CERTIFICATES, critical=True)
         self.certificate = builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
-    def _builder(self, name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
+    def _builder(
+        self, name: x509.Name, key: ec.EllipticCurvePrivateKey, age: timedelta = timedelta(0)
+    ) -> x509.CertificateBuilder:
+        now = datetime.now(UTC) - age
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(self.name).public_key(key.public_key())
         return (
             builder.serial_number(x509.random_serial_number())
@@ -87,10 +89,14 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
         )
 
-    def issue(self, *names: x509.GeneralName, client: bool = False, weak: bool = False) -> Issued:
+    def issue(
+        self, *names: x509.GeneralName, client: bool = False, weak: bool = False, expired: bool = False
+    ) -> Issued:
         key = ec.generate_private_key(ec.SECP192R1() if weak else ec.SECP256R1())
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
-        builder = self._builder(x509.Name([]), key).add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        builder = self._builder(x509.Name([]), key, age=timedelta(days=2) if expired else timedelta(0)).add_extension(
+            x509.ExtendedKeyUsage([usage]), critical=False
+        )
         sans = names or LOCAL
         builder = builder.add_extension(x509.SubjectAlternativeName(sans), critical=True)
         pem = builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
@@ -127,12 +133,18 @@ class SteppedClock(Clock):
     def monotonic(self) -> float:
         return self.now
 
+    def time(self) -> float:
+        return super().time() + self.now
+
 
 class Site:
     """The server, as its clients see it, and its files."""
 
-    def __init__(self, protection: WebProtection, port: int, directory: Path, clock: SteppedClock) -> None:
+    def __init__(
+        self, protection: WebProtection, port: int, directory: Path, clock: SteppedClock, failures: list[str]
+    ) -> None:
         self.protection = protection
+        self.failures = failures
         self.port = port
         self.directory = directory
         self.clock = clock
@@ -187,7 +199,7 @@ def _reply(answer: bytes, connection: ssl.SSLObject | None) -> Reply:
     return Reply(int(first.split()[1]), headers, body, serial, connection.cipher() if connection else None)
 
 
-def _served(clock: Clock) -> Served:
+def nothing_served(clock: Clock, failures: list[str]) -> Served:
     async def reload() -> Reloaded:
         return Reloaded()
 
@@ -201,6 +213,7 @@ def _served(clock: Clock) -> Served:
         telemetry_path="/metrics",
         max_requests=40,
         enable_lifecycle=True,
+        handshake_failed=failures.append,
     )
 
 
@@ -214,8 +227,9 @@ def serve(tmp_path: Path) -> Any:
         path.write_text(text)
         clock = SteppedClock()
         protection = WebProtection(load_web_config(path), path, clock)
-        async with listening(Server(_served(clock), protection), [("127.0.0.1", 0)]) as addresses:
-            yield Site(protection, int(addresses[0].rpartition(":")[2]), tmp_path, clock)
+        failures: list[str] = []
+        async with listening(Server(nothing_served(clock, failures), protection), [("127.0.0.1", 0)]) as addresses:
+            yield Site(protection, int(addresses[0].rpartition(":")[2]), tmp_path, clock, failures)
 
     return begin
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 import ssl
 import warnings
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from cryptography import x509
@@ -30,14 +33,15 @@ def only(authority: Any, version: ssl.TLSVersion) -> ssl.SSLContext:
 
 
 def test_https(serve: Any, authority: Any, pair: Any) -> None:
-    """The server shows its certificate; who speaks plain HTTP to it gets nothing."""
+    """The server shows its certificate; who speaks plain HTTP to it is told so."""
 
     async def main() -> None:
         async with serve(TLS + "}") as site:
             reply = await site.ask(tls=authority.trusted())
             assert (reply.status, reply.serial, reply.cipher[1]) == (200, pair.serial, "TLSv1.3")
-            with pytest.raises(REFUSED):
-                await site.ask()
+            reply = await site.ask()
+            assert (reply.status, reply.body) == (400, "This port speaks HTTPS.\n")
+            assert reply.headers["X-Content-Type-Options"] == "nosniff"
 
     asyncio.run(main())
 
@@ -269,26 +273,104 @@ def test_old_session_is_worth_nothing(
     client = authority.trusted_by(tmp_path, authority.issue(client=True))
     client.maximum_version = ssl.TLSVersion.TLSv1_2
 
-    def visit(port: int, session: ssl.SSLSession | None) -> tuple[ssl.SSLSession | None, bool]:
-        """Shake hands on a plain socket: asyncio has no way to present a session."""
-        import socket  # noqa: PLC0415
-
-        with (
-            socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
-            client.wrap_socket(plain, server_hostname="localhost", session=session) as secure,
-        ):
-            return secure.session, bool(secure.session_reused)
-
     async def main() -> None:
         async with serve(CLIENTS + "}") as site:
-            session, _ = await asyncio.to_thread(visit, site.port, None)
-            assert (await asyncio.to_thread(visit, site.port, session))[1], "sessions are resumed at all"
+            session, _, _ = await asyncio.to_thread(visit, client, site.port, None)
+            assert (await asyncio.to_thread(visit, client, site.port, session))[1:] == (True, 200)
             (tmp_path / "ca.crt").write_bytes(new_authority().certificate)
             assert not await site.look()
             with pytest.raises(REFUSED):
-                await asyncio.to_thread(visit, site.port, session)
+                await asyncio.to_thread(visit, client, site.port, session)
 
     asyncio.run(main())
+
+
+def visit(client: ssl.SSLContext, port: int, session: ssl.SSLSession | None) -> tuple[Any, bool, int]:
+    """Ask on a plain socket: asyncio cannot present a session. Give the session, whether it was resumed, the status."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        client.wrap_socket(plain, server_hostname="localhost", session=session) as secure,
+    ):
+        found, resumed = secure.session, bool(secure.session_reused)
+        secure.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(partial(secure.recv, 4096), b""))
+        with suppress(OSError):
+            secure.unwrap()  # a session that ends without a good-bye is forgotten
+        return found, resumed, int(answer.split()[1])
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_a_certificate_that_has_expired_opens_nothing_more(
+    serve: Any, authority: Any, pair: Any, tmp_path: Path, version: str
+) -> None:
+    """Neither by a session nor over a kept connection is a client let in once its certificate has expired."""
+    del pair
+    client = authority.trusted_by(tmp_path, authority.issue(client=True))
+    client.maximum_version = ssl.TLSVersion[version]
+
+    async def main() -> None:
+        async with serve(CLIENTS + "}") as site, Kept(site, client) as kept:
+            assert (await kept.ask()).startswith(b"HTTP/1.1 200 ")
+            session, _, _ = await asyncio.to_thread(visit, client, site.port, None)
+            _, resumed, status = await asyncio.to_thread(visit, client, site.port, session)
+            assert (resumed, status) == (version == "TLSv1_2", 200)
+            site.clock.now = 2 * 86_400
+            assert (await asyncio.to_thread(visit, client, site.port, session))[2] == 403
+            answer = await kept.ask()
+            assert answer.startswith(b"HTTP/1.1 403 ")
+            assert b"expired" in answer
+            assert await kept.ask() == b""
+
+    asyncio.run(main())
+
+
+def test_kept_connections_end_with_what_let_them_in(
+    serve: Any, authority: Any, new_authority: Any, pair: Any, tmp_path: Path
+) -> None:
+    """Connections that were let in under other authorities end when these are replaced; so do begun handshakes."""
+    del pair
+    client = authority.trusted_by(tmp_path, authority.issue(client=True))
+
+    async def main() -> None:
+        async with serve(CLIENTS + "}") as site, Kept(site, client) as kept:
+            assert (await kept.ask()).startswith(b"HTTP/1.1 200 ")
+            begun, writer = await asyncio.open_connection("127.0.0.1", site.port)
+            writer.write(b"\x16\x03\x01\x02\x00")
+            assert not await site.look()
+            assert (await kept.ask()).startswith(b"HTTP/1.1 200 ")
+            (tmp_path / "ca.crt").write_bytes(new_authority().certificate)
+            assert not await site.look()
+            assert await kept.ask() == b""
+            with suppress(ConnectionError):
+                assert await begun.read() == b""
+            writer.close()
+
+    asyncio.run(main())
+
+
+class Kept:
+    """A client that keeps its connection."""
+
+    def __init__(self, site: Any, tls: ssl.SSLContext) -> None:
+        self._site = site
+        self._tls = tls
+
+    async def __aenter__(self) -> Self:
+        self._reader, self._writer = await asyncio.open_connection(
+            "127.0.0.1", self._site.port, ssl=self._tls, server_hostname="localhost"
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._writer.transport.abort()
+
+    async def ask(self) -> bytes:
+        """Ask once more; nothing when the connection has ended."""
+        try:
+            self._writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return await self._reader.read(65_536)
+        except (ConnectionError, ssl.SSLError):
+            return b""
 
 
 @pytest.mark.parametrize(
