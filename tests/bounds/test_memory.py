@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.process.outside import Process
+from tests.web_config.conftest import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 TENANTS = 3000
 CLIENTS, PAGE_CLIENTS = 20, 70
 PIECE_MIB, LEEWAY_MIB = 0.25, 24
+UNFINISHED, UNFINISHED_MIB = 2000, 32
 HEAD = b"GET %s HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n\r\n"
 CONFIG = """
 defaults:
@@ -102,3 +105,41 @@ def test_many_who_want_the_status_page(large: Process, capsys: pytest.CaptureFix
     with capsys.disabled():
         print(f"\n{PAGE_CLIENTS} clients that never read the status page cost {grown:.1f} MiB")  # noqa: T201 - a figure
     assert grown < PAGE_CLIENTS * 2 * PIECE_MIB
+
+
+@pytest.mark.parametrize("ending", ["together", "one by one"])
+def test_unfinished_handshakes(tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str) -> None:
+    """Two thousand clients that send five bytes of a hello, wait and leave, cost little, and no more each time."""
+    Authority().issue().write(tmp_path, "server")
+    (tmp_path / "web.yml").write_text("tls_server_config: {cert_file: server.crt, key_file: server.key}")
+    (tmp_path / "secret").write_text("a secret")
+    (tmp_path / "config.yml").write_text(CONFIG + "  - tenant_id: ffffffff-0000-4000-8000-000000000000\n")
+    arguments = (f"--config.file={tmp_path / 'config.yml'}", "--web.listen-address=127.0.0.1:0")
+    with Process(tmp_path, *arguments, f"--web.config.file={tmp_path / 'web.yml'}") as process:
+        port = int(process.serving().address.rpartition(":")[2])
+        leave_handshakes(port, 20, ending)
+        sizes = [resident_mib(process)]
+        for _ in range(2):
+            leave_handshakes(port, UNFINISHED, ending)
+            sizes.append(resident_mib(process))
+    with capsys.disabled():
+        grown = ", ".join(f"{size - sizes[0]:.1f}" for size in sizes[1:])
+        print(f"\n{UNFINISHED} unfinished handshakes, left {ending}, twice, cost {grown} MiB")  # noqa: T201
+    assert max(sizes) - sizes[0] < UNFINISHED_MIB
+
+
+def leave_handshakes(port: int, number: int, ending: str) -> None:
+    """Begin so many handshakes and leave, each at once or all in the end; at the end the server has seen all of it."""
+    with ExitStack() as stack:
+        for _ in range(number):
+            client = socket.create_connection(("127.0.0.1", port), timeout=30)
+            client.sendall(b"\x16\x03\x01\x02\x00")
+            if ending == "together":
+                stack.enter_context(client)
+            else:
+                client.close()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as plain, context.wrap_socket(plain) as client:
+        client.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(15) == b"HTTP/1.1 200 OK"

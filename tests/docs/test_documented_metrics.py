@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.assembly import FAMILIES, SOURCES
-from exporter.errors import Reason
+from exporter.errors import HandshakeFailure, Reason
 from exporter.facts import SPLITS
 from exporter.metrics.exposition import Format
 from exporter.metrics.self_metrics import SelfMetrics
@@ -27,7 +27,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "strength": (*STRENGTHS, "unknown"),
     "method": (*METHODS, *DEFAULT_METHODS, "other", "unknown"),
     "state": tuple(State),
-    "reason": tuple(Reason),
+    "reason": (*Reason, *HandshakeFailure),
     "population": ("all",),
     **{split: (*values, "unknown") for split, values in SPLITS.items()},
 }

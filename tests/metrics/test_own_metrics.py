@@ -29,6 +29,7 @@ PROMISED = {
     "graph_request_duration_seconds": ("histogram", {"endpoint"}),
     "graph_throttled": ("counter", set()),
     "storage_write_failures": ("counter", set()),
+    "tls_handshake_failures": ("counter", {"reason"}),
     "token_requests": ("counter", {"outcome"}),
     "polls_in_progress": ("gauge", set()),
     "poll_lateness_seconds": ("histogram", set()),

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from exporter.errors import HandshakeFailure
 from exporter.web.basic_auth import MAX_WAITING
+from exporter.web.handshakes import MOST_HANDSHAKES
 from exporter.web.web_config import load_web_config
 from exporter.web.web_config_schema import UserPart, WebFilePart
 
@@ -38,6 +40,13 @@ def test_every_key_is_documented() -> None:
 def test_figures() -> None:
     """The page says how many logins wait."""
     assert f"At most {MAX_WAITING} logins wait" in PAGE.read_text()
+
+
+def test_every_reason_of_a_refused_handshake_is_documented() -> None:
+    """The table names every reason that is counted and logged, and no other."""
+    section = PAGE.read_text().split("\n## Refused handshakes\n")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)[1:] == list(HandshakeFailure)
+    assert f"At most {MOST_HANDSHAKES} handshakes" in section
 
 
 def test_examples(pair: Any, tmp_path: Path) -> None:
