@@ -174,6 +174,22 @@ def test_client_certificates(  # noqa: PLR0917 - fixtures and a table
     asyncio.run(main())
 
 
+def test_certificates_if_given_without_an_authority(serve: Any, authority: Any, pair: Any, tmp_path: Path) -> None:
+    """Where no authority is named, none is demanded and nobody's is trusted; that is warned of."""
+    del pair
+    shown = authority.trusted_by(tmp_path, authority.issue(client=True))
+
+    async def main() -> None:
+        async with serve(f"{TLS}, client_auth_type: VerifyClientCertIfGiven}}") as site:
+            (warning,) = site.protection.config.warnings
+            assert "client_auth_type: no client_ca_file is named" in warning
+            assert (await site.ask(tls=authority.trusted())).status == 200
+            with pytest.raises(REFUSED):
+                await site.ask(tls=shown)
+
+    asyncio.run(main())
+
+
 def test_authority_below_another(serve: Any, authority: Any, new_authority: Any, pair: Any, tmp_path: Path) -> None:
     """Who is named in the file is trusted, and need not be a root; the root above lets nobody else in."""
     del pair
