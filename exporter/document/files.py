@@ -43,8 +43,8 @@ class Watched(Protocol):
 
 def content_digest(watched: Watched) -> str:
     """Digest the content of the files as they are now; a file that is missing or new changes it too. Blocks."""
-    paths = {*watched.watched_files, *(path for pattern in watched.watched_patterns for path in expand(pattern))}
-    return _digest({path: _fingerprint(_content(path)) for path in paths})
+    names = set(map(str, watched.watched_files)).union(*map(_matches, watched.watched_patterns))
+    return _digest({name: _fingerprint(_content(name)) for name in names})  # texts, for paths take as long as reading
 
 
 class UnusableConfigError(ConfigError):
@@ -74,7 +74,7 @@ class Files:
 
     def digest(self) -> str:
         """Digest what was read: equal to `content_digest` for as long as nothing changes."""
-        return _digest({path: self.fingerprint(path) for path in self._seen})
+        return _digest({str(path): self.fingerprint(path) for path in self._seen})
 
     def fingerprint(self, path: Path) -> str:
         """Return what tells the content of a file from any other; of one that cannot be read, why not."""
@@ -148,11 +148,14 @@ def has_wildcard(pattern: str) -> bool:
 
 def expand(pattern: str) -> list[Path]:
     """Return the files that match now, sorted."""
-    names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-    return [Path(name) for name in sorted(names)]
+    return [Path(name) for name in sorted(_matches(pattern))]
 
 
-def _content(path: Path) -> bytes | Complaint:
+def _matches(pattern: str) -> list[str]:
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
+def _content(path: Path | str) -> bytes | Complaint:
     """Read it with as few calls as there can be: five thousand files are looked at twice a minute."""
     correct = "correct the path, or create the file"
     try:
@@ -185,6 +188,6 @@ def _fingerprint(content: bytes | Complaint) -> str:
     return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else content.what
 
 
-def _digest(fingerprints: Mapping[Path, str]) -> str:
+def _digest(fingerprints: Mapping[str, str]) -> str:
     lines: Iterable[str] = sorted(f"{path}\0{fingerprint}\n" for path, fingerprint in fingerprints.items())
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -64,7 +65,7 @@ class Fleet:
         Tenants that did not change go on as if nothing had happened, or with `restart` start over with what they hold.
         Others start soon, at most ten a second; who left is no longer shown.
         """
-        self._tenants = {tenant.name: tenant for tenant in tenants}
+        before, self._tenants = self._tenants, {tenant.name: tenant for tenant in tenants}
         wanted = {(tenant.name, source): tenant for tenant in self._tenants.values() for source in tenant.sources}
         left = {key: member for key, member in self._members.items() if wanted.get(key) != member.tenant or restart}
         for key, member in left.items():
@@ -72,11 +73,14 @@ class Fleet:
         for member in self._members.values():
             member.poller.try_preferred_again()
         new = {key: tenant for key, tenant in wanted.items() if key not in self._members}
+        left_of = defaultdict[str, list[_Member]](list)
+        for (name, _), member in left.items():
+            left_of[name].append(member)
         for key, tenant in new.items():
-            self._start(key, tenant, left, len(new))
+            self._start(key, tenant, left_of[tenant.name], len(new))
         for key in left.keys() - wanted.keys():
             self._store.drop(key)
-        self._tell_of_tenants({name for name, _ in left})
+        self._tell_of_tenants(before)
 
     def run_in(self, tasks: asyncio.TaskGroup) -> None:
         """Let every poller run in a task of `tasks` from now on."""
@@ -95,9 +99,9 @@ class Fleet:
             member.task.cancel()
         del self._members[key]
 
-    def _start(self, key: Key, tenant: Tenant, left: Mapping[Key, _Member], starting: int) -> None:
+    def _start(self, key: Key, tenant: Tenant, left: Iterable[_Member], starting: int) -> None:
         # The same source may have been asked by another poller before: by one of its own, or as one of `auto`.
-        before = [one for (name, _), one in left.items() if name == key[0] and _same_report(one.tenant, tenant)]
+        before = [one for one in left if _same_report(one.tenant, tenant)]
         offset = start_offset(tenant.tenant_id, key[1], starting, tenant.poll_interval)
         poller = self._build(tenant, key[1], offset, [one.poller.history for one in before])
         poller.show()
@@ -106,10 +110,12 @@ class Fleet:
     def _task(self, key: Key, poller: Poller) -> asyncio.Task[None] | None:
         return self._tasks.create_task(poller.run(), name=f"{key[0]}/{key[1]}") if self._tasks else None
 
-    def _tell_of_tenants(self, left: set[str]) -> None:
-        for name in left - self._tenants.keys():
+    def _tell_of_tenants(self, before: Mapping[str, Tenant]) -> None:
+        for name in before.keys() - self._tenants.keys():
             self._store.drop((name, ""))
         for tenant in self._tenants.values():
+            if before.get(tenant.name) == tenant:
+                continue
             cloud = tenant.cloud if isinstance(tenant.cloud, str) else "custom"
             labels = {f"label_{key}": value for key, value in tenant.labels}
             samples = [sample(TENANT_INFO, 1, tenant_id=tenant.tenant_id, cloud=cloud, **labels)]
