@@ -12,9 +12,10 @@ PIP = -m pip --disable-pip-version-check --quiet
 RUNTIME = $(VENV)/.runtime-installed
 DEVELOPMENT = $(VENV)/.development-installed
 
-# These two are no part of the product's own locks: they only make the locks and the bill of materials.
+# These are no part of the product's locks: they only make the locks and releases.
 UV = uv==0.13.9
 CYCLONEDX = cyclonedx-bom==7.5.0
+TWINE = twine==7.0.0
 TOOLS = build/venv-tools
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(TOOLS)/bin/uv --no-config --quiet pip compile $(ARGS) \
 	--universal --python-version 3.11 --generate-hashes
@@ -38,7 +39,7 @@ fi; exit 1
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format e2e e2e-light soak bench dashboards chart pictures lock sbom dist clean
+.PHONY: help demo test check format e2e e2e-light soak bench dashboards chart pictures lock sbom dist release version base wheels clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -111,6 +112,22 @@ dist: $(DEVELOPMENT) ## Build the wheel and the sdist in dist/; the same commit 
 	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600)} \
 	  $(PY) -m hatchling build -t sdist -t wheel
 
+release: dist sbom ## Build all that a release consists of in dist/, and check it; ARGS=--dirty tries it uncommitted
+	@$(PY) -m release $(ARGS)
+
+version: ## Write VERSION=1.2.3 into every file that says it; the changelog is yours
+	@$(PY) -m release.versions $(VERSION)
+
+base: ## Look up today's digest of the base image, and write it into the Dockerfile
+	@mkdir -p build
+	@name=$$(sed -n 's/^ARG BASE=\([^@]*\).*/\1/p' Dockerfile) && \
+	  digest=$$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' "$$name") && \
+	  sed "s|^ARG BASE=.*|ARG BASE=$$name@$$digest|" Dockerfile >build/Dockerfile && cp build/Dockerfile Dockerfile
+	@git --no-pager diff --stat Dockerfile
+
+wheels: $(DEVELOPMENT) ## Ask the package index for wheels of the lock for each Python and processor
+	@$(PY) -m tests.packaging.wheels
+
 clean: ## Remove all that the other targets made
 	rm -rf .venv build dist .e2e .hypothesis .import_linter_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -134,6 +151,6 @@ $(DEVELOPMENT): requirements-dev.lock pyproject.toml $(RUNTIME)
 	@touch $@
 
 $(TOOLS)/.installed: Makefile $(TOOLS)/bin/python
-	@echo "Installing $(UV) and $(CYCLONEDX) ..."
-	@$(TOOLS)/bin/python $(PIP) install $(UV) $(CYCLONEDX)
+	@echo "Installing $(UV), $(CYCLONEDX) and $(TWINE) ..."
+	@$(TOOLS)/bin/python $(PIP) install $(UV) $(CYCLONEDX) $(TWINE)
 	@touch $@

@@ -1,4 +1,4 @@
-"""The shell scripts, read by shellcheck."""
+"""The shell scripts, read by shellcheck, and the forge's workflows, read by actionlint."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docs.pages import ROOT, files
+from tests.e2e.containers import installed, run
 from tests.e2e.servers import require
 
 if TYPE_CHECKING:
@@ -21,4 +22,13 @@ SCRIPTS = [path for path in files() if path.suffix == ".sh" or path == ROOT / ".
 def test_shellcheck(script: Path) -> None:
     """shellcheck has nothing to say about any script of the project, not even a matter of style."""
     checked = subprocess.run([require("shellcheck"), script], check=False, capture_output=True, text=True)
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+@pytest.mark.engine
+def test_workflows() -> None:
+    """actionlint has nothing to say about any workflow, nor has shellcheck about the scripts in them."""
+    workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    assert workflows
+    checked = run(installed("bin", "actionlint"), f"-shellcheck={require('shellcheck')}", *workflows)
     assert (checked.returncode, checked.stdout) == (0, "")

@@ -37,6 +37,15 @@ def test_help_lists_every_target() -> None:
     assert sorted(told) == sorted(targets.split())
 
 
+def test_workflows_make_what_there_is() -> None:
+    """Each `make` of the forge's workflows names a target of the Makefile."""
+    (targets,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    workflows = "".join(path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    made = set(re.findall(r"- run: make ([a-z0-9-]+)", workflows))
+    assert made
+    assert made <= set(targets.split())
+
+
 def test_no_end_to_end_test_is_left_out() -> None:
     """Every module of end-to-end tests has one of two marks, `make e2e` runs both, and CI runs `make e2e`."""
     modules = [path.read_text() for path in (ROOT / "tests" / "e2e").glob("test_*.py")]
