@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 from exporter.config.durations import parse_duration
 from exporter.document.rules import Complaint, either, nearest, quoted
@@ -41,6 +42,25 @@ def file_name(value: str) -> Path:
     if not value or "\0" in value:
         raise UnusableValueError(f"{quoted(value)} is not the name of a file", "write a path")
     return Path(value)
+
+
+def web_address(value: str) -> str:
+    """Read the address of a server, without a login in it."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0 or not value.isprintable():
+        raise UnusableValueError(f"{quoted(value)} is not a web address", "write something like http://127.0.0.1:9090")
+    if "@" in parts.netloc:
+        raise UnusableValueError("there is a login in the address", "write it into --http.config.file")
+    return value
+
+
+def web_address_or_file(value: str) -> str:
+    """Read a web address, or the name of a file."""
+    return web_address(value) if "://" in value else str(file_name(value))
 
 
 def switch(value: str) -> bool:

@@ -18,6 +18,8 @@ from exporter.flag_values import (
     switch,
     telemetry_path,
     text,
+    web_address,
+    web_address_or_file,
     whole_number,
 )
 from exporter.logs import FORMATS, LEVELS
@@ -54,6 +56,7 @@ COMMANDS = {
     ),
     "once": Command("poll every tenant once and write the exposition out"),
     "discover": Command("list the tenants that a partner or a governing tenant looks after, for tenant_files"),
+    "report": Command("print the figures of all tenants as a table for people"),
     "demo": Command(
         "serve the tenants of the embedded simulator; needs no Azure account and no configuration", endless=True
     ),
@@ -181,6 +184,28 @@ LABEL = Flag(
 ALLOW_REMOVALS = Flag(
     "allow-removals", switch, "false", "remove even more than a tenth of the tenants in the file", "", ("discover",)
 )
+REPORT_FROM = Flag(
+    "from",
+    web_address_or_file,
+    "http://127.0.0.1:10088/metrics",
+    "the exporter's metrics: its address, or a file",
+    "URL or FILE",
+    ("report",),
+)
+REPORT_FORMAT = Flag(
+    "format", OneOf(("table", "csv", "markdown", "json")), "table", "how to print the figures", "FORMAT", ("report",)
+)
+PROMETHEUS_URL = Flag(
+    "prometheus.url", web_address, None, "Prometheus, for the change of coverage in 7 days", "URL", ("report",)
+)
+HTTP_CONFIG = Flag(
+    "http.config.file",
+    file_name,
+    None,
+    "login and authorities for both, in the format of Prometheus's http_config",
+    "FILE",
+    ("report",),
+)
 TENANTS = Flag("tenants", at_least_one, "5", "number of simulated tenants", "N", ("simulate",))
 SIMULATE_LISTEN = Flag(
     "listen-address", loopback, "127.0.0.1:0", "address on loopback; port 0 takes a free one", "ADDRESS", ("simulate",)
@@ -223,6 +248,10 @@ FLAGS: tuple[Flag[Any], ...] = (
     OUTPUT,
     LABEL,
     ALLOW_REMOVALS,
+    REPORT_FROM,
+    REPORT_FORMAT,
+    PROMETHEUS_URL,
+    HTTP_CONFIG,
     TENANTS,
     SIMULATE_LISTEN,
     WRITE_CONFIG,

@@ -6,20 +6,19 @@ What is wrong with single tenants is for the other commands to say.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
 
 from exporter.clock import Clock
 from exporter.config import schema
 from exporter.config.credentials import LoadContext, credential
-from exporter.config.settings import AUTO, CloudAddresses, Network, Tenant
+from exporter.config.settings import AUTO, CloudAddresses, Network, Tenant, UnusableCredential
 from exporter.document import files
-from exporter.document.rules import Complaint, UnusableError
+from exporter.document.reading import read_file
+from exporter.document.rules import Complaint
 from exporter.document.secret import Secret
 from exporter.document.section import Document, Section
-from exporter.document.shape import read
-from exporter.document.yaml_tree import BrokenYamlError, compose
 from exporter.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from exporter.config.settings import Credential
     from exporter.facts import CloudName
 
-Shape = TypeVar("Shape")
 CLOCK = Clock()
 #: The keys that `discover` writes.
 WRITTEN = ("name", "tenant_id", "labels")
@@ -61,8 +59,9 @@ class Discovery:
 
 def load_discovery(path: Path, environ: Mapping[str, str], output: Path | None, *, clock: Clock = CLOCK) -> Discovery:
     """Read the configuration file at `path`, and `output` if there is one. Raises ConfigError with every problem."""
-    context, problems = LoadContext(environ, clock.time()), list[Problem]()
-    document, file = _document(path, schema.FilePart, context, problems)
+    context = LoadContext(environ, clock.time())
+    document, file = read_file(context.files, path, schema.FilePart)
+    problems = document.problems
     if isinstance(file, UnsetType):
         raise ConfigError(problems)
     top = Section(document, "", file)
@@ -77,24 +76,6 @@ def load_discovery(path: Path, environ: Mapping[str, str], output: Path | None, 
     return Discovery(governing, network, listed, (*tenants, *others), listed)
 
 
-def _document(
-    path: Path, shape: type[Shape], context: LoadContext, problems: list[Problem]
-) -> tuple[Document, Shape | UnsetType]:
-    document = Document(str(path), path.parent, problems)
-    try:
-        root = compose(context.files.text(path))
-    except UnusableError as error:
-        document.add_problem("", error.complaint.what, error.complaint.hint)
-        return document, UNSET
-    except BrokenYamlError as error:
-        problems.append(error.problem(document.name))
-        return document, UNSET
-    if root is None:
-        document.add_problem("", "there is nothing in the file but comments", "write the configuration there")
-        return document, UNSET
-    return document, read(document, root, shape)
-
-
 def _governing(top: Section[schema.FilePart], context: LoadContext) -> Tenant | None:
     """Make the tenant that looks after the others. Only whom to ask, and with what, is told of it."""
     part = top.part.discover
@@ -105,7 +86,9 @@ def _governing(top: Section[schema.FilePart], context: LoadContext) -> Tenant | 
         return None
     section, defaults = top.inner("discover", part), top.part.defaults
     found = _credential(top, section, context)
-    if found is None or section.is_invalid(""):
+    if isinstance(found, UnusableCredential):
+        top.document.problems.append(found.problem)
+    if found is None or isinstance(found, UnusableCredential) or section.is_invalid(""):
         return None
     given = (part.cloud, UNSET if defaults is UNSET else defaults.cloud)
     return Tenant(
@@ -151,7 +134,7 @@ def _network(top: Section[schema.FilePart]) -> Network:
 
 def _listed(output: Path, context: LoadContext, problems: list[Problem]) -> Iterable[ListedTenant]:
     """Read the file that is to be replaced. What somebody else has written into it must not be lost."""
-    document, parts = _document(output, list[schema.TenantPart], context, problems)
+    document, parts = read_file(context.files, output, list[schema.TenantPart])
     for section in _entries(document, "", parts):
         part = section.part
         if section.is_invalid("tenant_id"):
@@ -161,13 +144,14 @@ def _listed(output: Path, context: LoadContext, problems: list[Problem]) -> Iter
                 hint = "set it under defaults, or move the tenant into a file that discover does not write"
                 section.problem(key, Complaint(f"discover would lose this {key}", hint))
         yield _tenant(section)
+    problems += document.problems
 
 
 def _in_other_files(top: Section[schema.FilePart], output: Path | None, context: LoadContext) -> list[ListedTenant]:
     found: list[ListedTenant] = []
     for path in _named_files(top):
         if output is None or path.resolve() != output.resolve():
-            document, parts = _document(path, list[schema.TenantPart], context, [])
+            document, parts = read_file(context.files, path, list[schema.TenantPart])
             found += [_tenant(one) for one in _entries(document, "", parts) if not one.is_invalid("tenant_id")]
     return found
 
