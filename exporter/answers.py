@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,11 @@ class Answer:
         """Read the wait that is asked for, in seconds; `now` is the wall clock, for a date."""
         return retry_after_seconds(self.headers.get("Retry-After"), now)
 
+    def sent_at(self, now: float) -> float:
+        """Read when it was sent, in seconds since the epoch; `now` is the wall clock, for an answer without a date."""
+        moment = http_date(self.headers.get("Date"))
+        return now if moment is None else moment
+
 
 def retry_after_seconds(header: str | None, now: float) -> float | None:
     """Read a `Retry-After` header, seconds or an HTTP date; None where it makes no sense.
@@ -78,10 +83,14 @@ def retry_after_seconds(header: str | None, now: float) -> float | None:
     text = (header or "").strip()
     if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER:
         return float(text)
+    moment = http_date(text)
+    return None if moment is None else max(0.0, moment - now)
+
+
+def http_date(header: str | None) -> float | None:
+    """Read an HTTP date, seconds since the epoch; None for what is none. Source: RFC 9110, section 5.6.7."""
     try:
-        moment = parsedate_to_datetime(text)
+        moment = parsedate_to_datetime(header or "")
+        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()
     except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.fromtimestamp(now, UTC)).total_seconds())

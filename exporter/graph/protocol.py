@@ -7,8 +7,9 @@ A refusal is Graph's only in Graph's error envelope; what the codes mean stands 
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -39,10 +40,14 @@ EDGE = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a collection: its rows, and the address of the next page if there is one."""
+    """One page of a collection: its rows, the address of the next page if there is one, and when Graph sent it.
+
+    `sent_at` is in seconds since the epoch, by Graph's clock, or by ours where the answer has no date.
+    """
 
     rows: list[T]
     next_link: str | None
+    sent_at: float = math.inf
 
 
 class Collection(msgspec.Struct, Generic[T]):
@@ -64,7 +69,7 @@ _envelope_decoder = msgspec.json.Decoder(_Envelope)
 
 
 def decipher(answer: Answer, decode: Callable[[bytes], T], resource: Resource, now: float, *, plain: bool = False) -> T:
-    """Read an answer of `resource`; `now` is the wall clock, for a `Retry-After` that is a date.
+    """Read an answer of `resource`; `now` is the wall clock, for one without a date and for a `Retry-After` that is one.
 
     `plain` says that the first page was asked for, without options. Raises PollError with the reason, the sentence for
     a person, Graph's `request-id` and the wait it asked for.
@@ -72,9 +77,10 @@ def decipher(answer: Answer, decode: Callable[[bytes], T], resource: Resource, n
     if answer.status == HTTPStatus.OK:
         check_whole(answer, resource)
         try:
-            return decode(answer.text)
+            value = decode(answer.text)
         except UNREADABLE:
             raise _unreadable(answer, resource) from None
+        return replace(value, sent_at=answer.sent_at(now)) if isinstance(value, Page) else value
     detail = _error_detail(answer)
     error = _stranger(answer) if detail is None else _refusal(answer, detail.code, resource, plain=plain)
     raise _signed(error, answer, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,16 +38,25 @@ OK, BAD_REQUEST = 200, 400
 
 
 class FrontDoor:
-    """The handlers of the three ports."""
+    """The handlers of the three ports. `now` is the services' own time, seconds since the epoch."""
 
     def __init__(
-        self, *, entra: Entra, graph: Graph, faults: Faults, journal: Journal, clock: Clock, closing: asyncio.Event
+        self,
+        *,
+        entra: Entra,
+        graph: Graph,
+        faults: Faults,
+        journal: Journal,
+        clock: Clock,
+        now: Callable[[], float],
+        closing: asyncio.Event,
     ) -> None:
         self._entra = entra
         self._graph = graph
         self._faults = faults
         self._journal = journal
         self._clock = clock
+        self._now = now
         self._closing = closing
 
     async def services(self, request: web.Request) -> web.StreamResponse:
@@ -132,13 +142,13 @@ class FrontDoor:
         return await deliver(request, self._signed(answer, seen), ending, self._clock, self._closing)
 
     def _signed(self, answer: Answer, seen: SeenRequest) -> Answer:
-        """Return the answer with Graph's ids, in its headers and in the body of an error."""
+        """Return the answer with Graph's ids, in its headers and in the body of an error, and with its time."""
         ids = {"request-id": seen.request_id, "client-request-id": seen.client_request_id or seen.request_id}
         body = answer.body
         if answer.status >= BAD_REQUEST and b'"innerError":{}' in body:
-            inner = msgspec.json.encode({"date": graph_time(self._clock.time()).partition(".")[0], **ids})
+            inner = msgspec.json.encode({"date": graph_time(self._now()).partition(".")[0], **ids})
             body = body.replace(b'"innerError":{}', b'"innerError":' + inner)
-        return Answer(answer.status, body, {**ids, **answer.headers})
+        return Answer(answer.status, body, {"Date": formatdate(self._now(), usegmt=True), **ids, **answer.headers})
 
 
 def _entra_endpoint(request: web.Request) -> str:

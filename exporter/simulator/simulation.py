@@ -166,6 +166,7 @@ class Simulation:
             faults=self.faults,
             journal=self.journal,
             clock=self._clock,
+            now=self.now,
             closing=self._closing,
         )
 
