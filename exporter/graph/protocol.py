@@ -69,7 +69,7 @@ _envelope_decoder = msgspec.json.Decoder(_Envelope)
 
 
 def decipher(answer: Answer, decode: Callable[[bytes], T], resource: Resource, now: float, *, plain: bool = False) -> T:
-    """Read an answer of `resource`; `now` is the wall clock, for one without a date and for a `Retry-After` that is one.
+    """Read an answer of `resource`; `now` is the wall clock, for one without a date and a `Retry-After` that is one.
 
     `plain` says that the first page was asked for, without options. Raises PollError with the reason, the sentence for
     a person, Graph's `request-id` and the wait it asked for.

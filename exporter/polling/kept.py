@@ -15,8 +15,8 @@ from exporter.errors import Reason
 from exporter.facts import SPLITS
 from exporter.metrics.family import Sample, sample
 from exporter.reports.entries import is_count
-from exporter.reports.methods import UNKNOWN, WORD
 from exporter.reports.report import IDENTITY, REPORT_FAMILIES, USERS, Report
+from exporter.reports.words import UNKNOWN, WORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

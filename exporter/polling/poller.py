@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.errors import EmptyReportError, PollError, Reason
+from exporter.errors import PollError, Reason
 from exporter.event_loop import yield_to_loop
 from exporter.logs import fields
 from exporter.metrics.exposition import render
@@ -161,8 +161,6 @@ class Poller:
             async with self._clock.timeout(remaining):
                 graph = self._connect(deadline)
                 report = await source.collect(graph, self._tenant.splits)
-                if report.users == 0:
-                    raise EmptyReportError("the report is empty, and no tenant is without users")
                 async with graph.work_lock():
                     lines = self._render(report, source)
                     await yield_to_loop()

@@ -7,33 +7,50 @@ are registered: a part may exceed the total.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from exporter.errors import PollError, Reason
 from exporter.facts import SOURCES, SourceName
-from exporter.graph.protocol import Collection
+from exporter.graph.protocol import Collection, Page
 from exporter.metrics.family import sample
-from exporter.reports.entries import is_count, read_entries
-from exporter.reports.methods import Words
-from exporter.reports.report import REGISTERED_USERS, USERS, Graph, Report
+from exporter.reports.entries import Labels, is_count, read_entries
+from exporter.reports.report import (
+    FEATURE_OF_STATUS,
+    REGISTERED_USERS,
+    USERS,
+    Graph,
+    Report,
+    check_report,
+    raise_broken_off,
+)
 
 NAME: SourceName = "credentialUserRegistrationCount"
 (RESOURCE,) = SOURCES[NAME]
 STATUSES = ("registered", "enabled", "capable", "mfaRegistered")
-STATUS_SPELLINGS = ("registrationStatus", "userRegistrationStatus")
-COUNT_SPELLINGS = ("registrationCount", "userRegistrationCount", "userRegistationCount")
+STATUS_KEYS = ("registrationStatus", "userRegistrationStatus")
+COUNT_KEYS = ("registrationCount", "userRegistrationCount", "userRegistationCount")
+#: Status → its spellings, the one that is documented for this report first.
+SPELLINGS = {status: (status, feature) for status, feature in FEATURE_OF_STATUS.items()}
 
 
 class Counts(msgspec.Struct, rename="camel"):
     """The one object of the report."""
 
     total_user_count: Any = None
-    user_registration_counts: list[Any] | None = None
+    user_registration_counts: Any = None
+    more_counts: Any = msgspec.field(name="userRegistrationCounts@odata.nextLink", default=None)
 
 
 _decoder = msgspec.json.Decoder(Collection[Counts])
+
+
+def decode_page(body: bytes) -> Page[Counts]:
+    """Decode a page of the collection. Raises msgspec.DecodeError."""
+    collection = _decoder.decode(body)
+    return Page(collection.value, collection.next_link)
 
 
 class CredentialUserRegistrationCount:
@@ -43,36 +60,50 @@ class CredentialUserRegistrationCount:
     resources = SOURCES[NAME]
 
     async def probe(self, graph: Graph) -> None:
-        """Ask as a poll does: it is one request."""
+        """Ask as a poll does: as a rule it is one request."""
         await self.collect(graph, ())
 
     async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:  # noqa: ARG002 - it has none
-        """Ask once. An empty collection is no report; more than one object is not the documented shape."""
-        collection = await graph.get(RESOURCE, "", _decoder.decode)
-        if not collection.value:
-            raise PollError(
-                Reason.INCOMPLETE, f"Graph's {RESOURCE.name} is empty: it has no report for this tenant yet"
-            )
-        counts = collection.value[0]
+        """Read the whole collection. An empty one is no report; more than one object is not the documented shape."""
+        found = await _read_pages(graph)
+        check_report(RESOURCE.name, len(found), says_nothing=False)
+        counts = found[0]
         if (
-            len(collection.value) > 1
+            len(found) > 1
             or not is_count(counts.total_user_count)
-            or counts.user_registration_counts is None
+            or not isinstance(counts.user_registration_counts, list)
+            or counts.more_counts is not None
         ):
             raise PollError(
                 Reason.MALFORMED,
-                f"Graph's {RESOURCE.name} is not one object with totalUserCount and userRegistrationCounts",
+                f"Graph's {RESOURCE.name} is not one object with totalUserCount and all userRegistrationCounts",
             )
-        return _report(counts.total_user_count, counts.user_registration_counts)
+        return build_report(counts.total_user_count, counts.user_registration_counts)
 
 
-def _report(users: int, counts: list[Any]) -> Report:
-    entries = read_entries(counts, STATUS_SPELLINGS, COUNT_SPELLINGS, Words(STATUSES))
+async def _read_pages(graph: Graph) -> list[Counts]:
+    found: list[Counts] = []
+    read = 0
+    try:
+        async with aclosing(graph.pages(RESOURCE, "", decode_page)) as pages:
+            async for page in pages:
+                read += 1
+                found += page.rows
+    except PollError as error:
+        raise_broken_off(error, read, RESOURCE.name)
+    return found
+
+
+def build_report(users: int, counts: list[Any]) -> Report:
+    """Make the report of a total and the entries beside it. Raises PollError where that is none."""
+    entries = read_entries(counts, STATUS_KEYS, COUNT_KEYS, SPELLINGS)
+    check_report(RESOURCE.name, users, says_nothing=not entries.by_word)
+    by_status = Labels(STATUSES, [entries.by_word]).labelled(entries.by_word)
     return Report(
         users=users,
         samples=(
             sample(USERS, users),
-            *(sample(REGISTERED_USERS, number, status=status) for status, number in entries.by_word.items()),
+            *(sample(REGISTERED_USERS, number, status=status) for status, number in by_status.items()),
         ),
         rows=entries.rows,
         duplicate_rows=entries.duplicates,

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from exporter.reports.words import OTHER, looks_like_word, most_frequent
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 MAX_COUNT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """What the entries say: users by word; how many entries there were, said a thing again, or could not be read."""
+    """What the entries say: users by word; every word that stands there, be its number readable or not.
 
-    by_word: dict[str, int]
-    rows: int
-    duplicates: int
-    incomplete: int
+    `rows` are the entries, `duplicates` those that said a thing again, `incomplete` those that could not be read.
+    """
+
+    by_word: Mapping[str, int] = field(default_factory=dict)
+    words: frozenset[str] = frozenset()
+    rows: int = 0
+    duplicates: int = 0
+    incomplete: int = 0
+
+    def filled(self, known: Iterable[str]) -> Mapping[str, int]:
+        """Give the users by word, with 0 for a known word that is left out; an empty list leaves out nothing."""
+        left_out = [word for word in known if word not in self.words] if self.by_word else []
+        return {**dict.fromkeys(left_out, 0), **self.by_word}
 
 
 def is_count(value: Any) -> bool:
@@ -27,26 +39,56 @@ def is_count(value: Any) -> bool:
 
 
 def read_entries(
-    entries: Sequence[Any], word_keys: Iterable[str], count_keys: Iterable[str], label: Callable[[str], str]
+    entries: Sequence[Any],
+    word_keys: Sequence[str],
+    count_keys: Sequence[str],
+    spellings: Mapping[str, Sequence[str]],
 ) -> Entries:
-    """Read entries whose word and count stand under any of the given keys; `label` turns a word into a label value.
+    """Read entries whose word and count stand under any of the given keys; the first that makes sense holds.
 
-    Words that share the label `other` are added up; any other word counts once.
+    `spellings` are, for a word that Graph writes in several ways, these ways: the first of them that has a count holds.
     """
-    by_word: dict[str, int] = {}
-    seen: set[str] = set()
+    label_of = {spelling: label for label, ways in spellings.items() for spelling in ways}
+    counts: dict[str, int] = {}
+    words: set[str] = set()
     duplicates = incomplete = 0
     for entry in entries:
-        word, users = _first(entry, word_keys), _first(entry, count_keys)
-        if not isinstance(word, str) or not is_count(users):
+        fields = entry if isinstance(entry, dict) else {}
+        word = next((fields[key] for key in word_keys if isinstance(fields.get(key), str)), None)
+        users = next((fields[key] for key in count_keys if is_count(fields.get(key))), None)
+        if word is not None:
+            words.add(label_of.get(word, word))
+        if word is None or users is None:
             incomplete += 1
-        elif word in seen:
+        elif word in counts:
             duplicates += 1
         else:
-            seen.add(word)
-            by_word[label(word)] = by_word.get(label(word), 0) + users
-    return Entries(by_word, len(entries), duplicates, incomplete)
+            counts[word] = users
+    holds = {label: way for label, ways in spellings.items() for way in reversed(ways) if way in counts}
+    by_word = {
+        label_of.get(word, word): users
+        for word, users in counts.items()
+        if holds.get(label_of.get(word, word), word) == word
+    }
+    return Entries(by_word, frozenset(words), len(entries), duplicates + len(counts) - len(by_word), incomplete)
 
 
-def _first(entry: Any, keys: Iterable[str]) -> Any:
-    return next((entry[key] for key in keys if key in entry), None) if isinstance(entry, dict) else None
+class Labels:
+    """The label values of the words of one report: the known words, the most frequent of the new ones, `other`."""
+
+    def __init__(self, known: Iterable[str], lists: Iterable[Mapping[str, int]]) -> None:
+        self._named = frozenset(known)
+        users: Counter[str] = Counter()
+        for by_word in lists:
+            users.update({word: number for word, number in by_word.items() if self._is_new(word)})
+        self._named |= most_frequent(users)
+
+    def _is_new(self, word: str) -> bool:
+        return word not in self._named and looks_like_word(word)
+
+    def labelled(self, by_word: Mapping[str, int]) -> dict[str, int]:
+        """Give users by label value: words that share the label `other` are added up."""
+        users: Counter[str] = Counter()
+        for word, number in by_word.items():
+            users[word if word in self._named else OTHER] += number
+        return dict(users)

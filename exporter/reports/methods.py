@@ -6,16 +6,12 @@ Sources: Microsoft Graph documentation, "userRegistrationDetails resource type";
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from exporter.reports.words import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-UNKNOWN = "unknown"
-OTHER = "other"
-NEW_WORDS = 16
-WORD = re.compile(r"[A-Za-z0-9]{1,64}")
 
 #: The strengths, strongest first; each user is counted in one.
 STRENGTHS = ("phishingResistant", "passwordless", "multifactor", "phone", "none")
@@ -49,32 +45,15 @@ METHODS = tuple(STRENGTH_OF_METHOD)
 DEFAULT_METHODS = ("push", "oath", "voiceMobile", "voiceAlternateMobile", "voiceOffice", "sms", "none")
 
 
-def strength(methods: Iterable[str] | None) -> str:
+def strength(methods: Iterable[str | None] | None) -> str:
     """Tell the strength of the strongest method; `unknown` where methods are missing or a new word could be stronger.
 
-    Somebody with a phone and a method nobody knows is counted under `phone`: at least that is certain. With nothing
-    but weak methods and an unknown one, `none` could be false, so it is `unknown`.
+    None among the methods stands for one that cannot be read. Somebody with a phone and a method nobody knows is
+    counted under `phone`: at least that is certain. With nothing but weak methods and an unknown one, `none` could be
+    false, so it is `unknown`.
     """
     if methods is None:
         return UNKNOWN
-    found = {STRENGTH_OF_METHOD.get(method, UNKNOWN) for method in methods}
+    found = {UNKNOWN if method is None else STRENGTH_OF_METHOD.get(method, UNKNOWN) for method in methods}
     best = next((name for name in STRENGTHS if name in found), "none")
     return UNKNOWN if best == "none" and UNKNOWN in found else best
-
-
-class Words:
-    """The words of one label in one report: the known ones, up to 16 new ones, and `other` for the rest."""
-
-    def __init__(self, known: Iterable[str]) -> None:
-        self._taken = set(known)
-        self._room = NEW_WORDS
-
-    def __call__(self, word: str) -> str:
-        """Return the label value for `word`."""
-        if word in self._taken:
-            return word
-        if not self._room or not WORD.fullmatch(word):
-            return OTHER
-        self._taken.add(word)
-        self._room -= 1
-        return word

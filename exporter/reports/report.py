@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
+from exporter.errors import EmptyReportError, PollError, Reason
 from exporter.facts import SPLITS
 from exporter.metrics.family import Family, Kind, Sample
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from exporter.graph.protocol import Page
 
 T = TypeVar("T")
+#: Status → Graph's other word for it, in the reports that count features. The other statuses keep their word.
+FEATURE_OF_STATUS = {"registered": "ssprRegistered", "enabled": "ssprEnabled", "capable": "ssprCapable"}
 IDENTITY = ("tenant", "source", "population")
 LABELS = (*IDENTITY, *SPLITS)
 
@@ -66,6 +69,30 @@ class Report:
             if one.family is REGISTERED_USERS:
                 users[dict(one.labels)["status"]] += int(one.value)
         return dict(users)
+
+
+def check_report(name: str, users: int, *, says_nothing: bool) -> None:
+    """Raise PollError for what is no report: one without users, or one that says nothing but how many there are."""
+    if users == 0:
+        raise EmptyReportError(f"Graph's {name} is empty, and no tenant is without users; it is not shown")
+    if says_nothing:
+        raise PollError(
+            Reason.MALFORMED,
+            f"nothing but a total can be read in Graph's {name}; did Microsoft rename its fields? Look for an update",
+        )
+
+
+def raise_broken_off(error: PollError, pages: int, name: str) -> NoReturn:
+    """Raise `error`, which ended a collection after `pages` pages: a refusal after the first page broke it off."""
+    if pages == 0 or error.reason not in _REFUSALS:
+        raise error from None
+    sentence = f"Graph answered {error.status or 'nonsense'} at page {pages + 1} of {name}; nothing is shown"
+    raise PollError(
+        Reason.INCOMPLETE, sentence, status=error.status, code=error.code, request_id=error.request_id
+    ) from None
+
+
+_REFUSALS = frozenset({Reason.FORBIDDEN, Reason.UNLICENSED, Reason.RETIRED, Reason.MALFORMED})
 
 
 class Graph(Protocol):

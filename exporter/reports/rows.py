@@ -5,25 +5,23 @@ Source: Microsoft Graph documentation, "userRegistrationDetails resource type".
 
 from __future__ import annotations
 
+from contextlib import suppress
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec.structs import force_setattr
 
 from exporter.facts import USER_TYPES
 from exporter.graph.protocol import Collection, Page
-from exporter.reports.methods import DEFAULT_METHODS, METHODS
+from exporter.reports.methods import DEFAULT_METHODS, STRENGTH_OF_METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-#: What is counted of a row.
-Kind: TypeAlias = tuple[Any, ...]
-
 
 class Row(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """One user, with the fields that are counted. Missing and null are both None. No names are asked for.
+    """One user, with the fields that are counted. What is missing, null or mistyped is None. No names are asked for.
 
     Without its id and its time it stands for all users of its kind: two that are equal are counted alike.
     """
@@ -37,62 +35,98 @@ class Row(msgspec.Struct, rename="camel", frozen=True, gc=False):
     is_mfa_registered: bool | None = None
     is_mfa_capable: bool | None = None
     is_passwordless_capable: bool | None = None
-    methods_registered: tuple[str, ...] | None = None
+    methods_registered: tuple[str | None, ...] | None = None
     user_preferred_method_for_secondary_authentication: str | None = None
     last_updated_date_time: str | None = None
 
+    @property
+    def methods(self) -> tuple[str, ...] | None:
+        """The methods that can be read; None where none can be, though there are some or the field is missing."""
+        listed = self.methods_registered
+        if listed is None:
+            return None
+        readable = tuple(method for method in listed if method is not None)
+        return readable if readable or not listed else None
+
+
+#: Registration status → whether the row's user is in it.
+STATUS_FIELDS = {
+    "registered": "is_sspr_registered",
+    "enabled": "is_sspr_enabled",
+    "capable": "is_sspr_capable",
+    "mfaRegistered": "is_mfa_registered",
+    "mfaCapable": "is_mfa_capable",
+    "passwordlessCapable": "is_passwordless_capable",
+}
+STATUSES = tuple(STATUS_FIELDS)
+flags: Callable[[Row], tuple[bool | None, ...]] = attrgetter(*STATUS_FIELDS.values())
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(Row)}
-kind: Callable[[Row], Kind] = attrgetter(
-    "user_type",
-    "is_admin",
-    "user_preferred_method_for_secondary_authentication",
-    "methods_registered",
-    "is_sspr_registered",
-    "is_sspr_enabled",
-    "is_sspr_capable",
-    "is_mfa_registered",
-    "is_mfa_capable",
-    "is_passwordless_capable",
-)
+WORDS_OF_METHODS = tuple(STRENGTH_OF_METHOD)
 _literal: Any = Literal  # made of tables, so no type for a checker
 #: A row with none but the documented words. They are the same objects in every row, which halves the time of counting.
 KnownRow = msgspec.defstruct(
     "KnownRow",
     [
         ("user_type", _literal[*USER_TYPES, None], None),
-        ("methods_registered", tuple[_literal[METHODS], ...] | None, None),
+        ("methods_registered", tuple[_literal[WORDS_OF_METHODS], ...] | None, None),
         ("user_preferred_method_for_secondary_authentication", _literal[*DEFAULT_METHODS, "", None], None),
     ],
     bases=(Row,),
     frozen=True,
     gc=False,
 )
-_known: msgspec.json.Decoder[Collection[Row]] = msgspec.json.Decoder(Collection[KnownRow])  # type: ignore[valid-type]
-_strict = msgspec.json.Decoder(Collection[Row])
-_lax = msgspec.json.Decoder(Collection[Any])
+_known_rows: msgspec.json.Decoder[Collection[Row | None]] = msgspec.json.Decoder(
+    Collection[KnownRow | None]  # type: ignore[valid-type]
+)
+_rows = msgspec.json.Decoder(Collection[Row | None])
+_raw_rows = msgspec.json.Decoder(Collection[msgspec.Raw])
+_row: msgspec.json.Decoder[Row | None] = msgspec.json.Decoder(Row | None)
 
 
-def decode_page(body: bytes) -> Page[Row]:
-    """Decode a page; in a page with a mistyped field, that field of that row is None. Raises msgspec.DecodeError."""
-    for decoder in (_known, _strict):
+def decode_page(body: bytes) -> Page[Row | None]:
+    """Decode a page. What is no row is None; a mistyped field is None in its row. Raises msgspec.DecodeError."""
+    for decoder in (_known_rows, _rows):
         try:
             collection = decoder.decode(body)
         except msgspec.ValidationError:
             continue
         return Page(collection.value, collection.next_link)
-    loose = _lax.decode(body)
-    return Page([_mended(row) for row in loose.value], loose.next_link)
+    raw = _raw_rows.decode(body)
+    return Page([_read_row(row) for row in raw.value], raw.next_link)
 
 
-def _mended(raw: Any) -> Row:
+def _read_row(raw: msgspec.Raw) -> Row | None:
+    try:
+        return _row.decode(raw)
+    except msgspec.ValidationError:
+        return _read_fields(msgspec.json.decode(raw))
+
+
+def _read_fields(fields: Any) -> Row | None:
+    """Read what can be read of a row that is not as documented."""
+    if not isinstance(fields, dict):
+        return None
     found: dict[str, Any] = {}
     for name, field in FIELDS.items():
-        try:
-            found[name] = msgspec.convert(raw[field.encode_name], field.type)
-        except (msgspec.ValidationError, KeyError, TypeError, IndexError):
-            continue
+        value = fields.get(field.encode_name)
+        if name == "methods_registered" and isinstance(value, list):
+            value = [method if isinstance(method, str) else None for method in value]
+        with suppress(msgspec.ValidationError):
+            found[name] = msgspec.convert(value, field.type)
     return Row(**found)
+
+
+def is_complete(row: Row) -> bool:
+    """Tell whether nothing that is counted is missing from `row`, its id aside."""
+    return (
+        row.user_type is not None
+        and row.is_admin is not None
+        and row.user_preferred_method_for_secondary_authentication is not None
+        and row.methods_registered is not None
+        and None not in row.methods_registered
+        and None not in flags(row)
+    )
 
 
 def forget_users(rows: Iterable[Row]) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from exporter.facts import SPLITS
 from exporter.metrics.family import Family, Sample, sample
-from exporter.reports.methods import DEFAULT_METHODS, METHODS, STRENGTHS, UNKNOWN, Words, strength
+from exporter.reports.methods import DEFAULT_METHODS, METHODS, STRENGTH_OF_METHOD, STRENGTHS, strength
 from exporter.reports.report import (
     DEFAULT_METHOD_USERS,
     METHOD_USERS,
@@ -16,52 +16,64 @@ from exporter.reports.report import (
     STRENGTH_USERS,
     USERS,
 )
+from exporter.reports.rows import STATUSES, flags, is_complete
+from exporter.reports.words import UNKNOWN, Cell, WordCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
-Cell: TypeAlias = tuple[str, ...]
-STATUSES = ("registered", "enabled", "capable", "mfaRegistered", "mfaCapable", "passwordlessCapable")
+    from exporter.reports.rows import Row
+
+#: What a row says beside its splits and its statuses.
+METHODS_SAID, DEFAULT_METHOD_SAID = "methods", "default method"
 
 
 class Tally:
-    """Counts by cell and word. What is missing arrives as None and is counted as unknown, never as false."""
+    """Counts by cell and word. What a row does not say is counted as unknown, never as false.
+
+    `incomplete` counts the users whose rows do not say everything.
+    """
 
     def __init__(self, splits: tuple[str, ...]) -> None:
+        self.incomplete = 0
         self._splits = splits
         self._users: Counter[Cell] = Counter()
-        self._by_word: dict[Family, Counter[tuple[Cell, str]]] = {family: Counter() for family in _WORDS}
-        self._method_word = Words(METHODS)
-        self._default_method_word = Words(DEFAULT_METHODS)
-
-    def add(
-        self,
-        users: int,
-        *,
-        user_type: str | None,
-        is_admin: bool | None,
-        statuses: Collection[str],
-        methods: Collection[str] | None,
-        default_method: str | None,
-    ) -> None:
-        """Count `users` users who are alike. An empty `default_method` is Graph's other way of saying `none`."""
-        cell = self._cell(user_type, is_admin)
-        self._users[cell] += users
-        default = UNKNOWN if default_method is None else self._default_method_word(default_method or "none")
-        words = {
-            REGISTERED_USERS: statuses,
-            METHOD_USERS: {self._method_word(method) for method in methods or ()},
-            DEFAULT_METHOD_USERS: (default,),
-            STRENGTH_USERS: (strength(methods),),
+        self._said: set[str] = set()
+        self._counts = {
+            REGISTERED_USERS: WordCounts(STATUSES),
+            METHOD_USERS: WordCounts(STRENGTH_OF_METHOD),
+            DEFAULT_METHOD_USERS: WordCounts((*DEFAULT_METHODS, UNKNOWN)),
+            STRENGTH_USERS: WordCounts((*STRENGTHS, UNKNOWN)),
         }
-        for family, found in words.items():
-            for word in found:
-                self._by_word[family][cell, word] += users
 
-    def _cell(self, user_type: str | None, is_admin: bool | None) -> Cell:  # noqa: FBT001 - a fact, not a switch
+    def add(self, users: int, row: Row) -> None:
+        """Count `users` users who are alike. An empty default method is Graph's other way of saying `none`."""
+        cell, statuses, methods = self._cell(row), dict(zip(STATUSES, flags(row), strict=True)), row.methods
+        default_method = row.user_preferred_method_for_secondary_authentication
+        words = {
+            REGISTERED_USERS: [status for status, flag in statuses.items() if flag],
+            METHOD_USERS: methods or (),
+            DEFAULT_METHOD_USERS: [UNKNOWN if default_method is None else default_method or "none"],
+            STRENGTH_USERS: [strength(row.methods_registered)],
+        }
+        self._users[cell] += users
+        for family, found in words.items():
+            self._counts[family].add(cell, found, users)
+        facts = {
+            **statuses,
+            "user_type": row.user_type,
+            "is_admin": row.is_admin,
+            METHODS_SAID: methods,
+            DEFAULT_METHOD_SAID: default_method,
+        }
+        self._said |= {name for name, value in facts.items() if value is not None}
+        self.incomplete += 0 if is_complete(row) else users
+
+    def _cell(self, row: Row) -> Cell:
+        user_type = (row.user_type or "").lower()
         values = {
             "user_type": user_type if user_type in SPLITS["user_type"] else UNKNOWN,
-            "is_admin": UNKNOWN if is_admin is None else str(is_admin).lower(),
+            "is_admin": UNKNOWN if row.is_admin is None else str(row.is_admin).lower(),
         }
         return tuple(values[split] for split in self._splits)
 
@@ -70,29 +82,38 @@ class Tally:
         """All users counted."""
         return self._users.total()
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether there is nothing to show but a total."""
+        return not self._said & {*STATUSES, METHODS_SAID, DEFAULT_METHOD_SAID, *self._splits}
+
     def samples(self) -> tuple[Sample, ...]:
-        """Every known combination, 0 included, and whatever else was found."""
+        """Every known combination of what was said, 0 included, and whatever else was found."""
         return tuple(self._samples())
 
     def _samples(self) -> Iterator[Sample]:
-        known = list(itertools.product(*(SPLITS[split] for split in self._splits)))
+        known = list(
+            itertools.product(*(SPLITS[split] if split in self._said else (UNKNOWN,) for split in self._splits))
+        )
         cells = known + sorted(self._users.keys() - set(known))
         for cell in cells:
             yield sample(USERS, self._users[cell], **self._labels(cell))
-        for family, known_words in _WORDS.items():
-            counts = self._by_word[family]
+        for family, known_words in self._known_words().items():
+            counts = self._counts[family].counted()
             extra = sorted(key for key in counts if key[1] not in known_words)
             for cell in cells:
                 for word in (*known_words, *(word for at, word in extra if at == cell)):
                     yield sample(family, counts[cell, word], **self._labels(cell), **{family.labels[-1]: word})
 
+    def _known_words(self) -> dict[Family, tuple[str, ...]]:
+        """Give the words that have a series in every cell, be it 0."""
+        methods_said = METHODS_SAID in self._said
+        return {
+            REGISTERED_USERS: tuple(status for status in STATUSES if status in self._said),
+            METHOD_USERS: METHODS if methods_said else (),
+            DEFAULT_METHOD_USERS: DEFAULT_METHODS if DEFAULT_METHOD_SAID in self._said else (),
+            STRENGTH_USERS: STRENGTHS if methods_said else (),
+        }
+
     def _labels(self, cell: Cell) -> dict[str, str]:
         return dict(zip(self._splits, cell, strict=True))
-
-
-_WORDS: dict[Family, tuple[str, ...]] = {
-    REGISTERED_USERS: STATUSES,
-    METHOD_USERS: METHODS,
-    DEFAULT_METHOD_USERS: DEFAULT_METHODS,
-    STRENGTH_USERS: STRENGTHS,
-}

@@ -18,10 +18,9 @@ import msgspec
 from exporter.errors import PollError, Reason
 from exporter.event_loop import yield_to_loop
 from exporter.facts import SOURCES, SourceName
-from exporter.reports.met import Met
-from exporter.reports.report import Graph, Report
-from exporter.reports.rows import FIELDS, Row, decode_page, forget_users, kind
-from exporter.reports.tally import STATUSES, Tally
+from exporter.reports.report import Graph, Report, check_report, raise_broken_off
+from exporter.reports.rows import FIELDS, Row, decode_page, forget_users, is_complete
+from exporter.reports.tally import Tally
 
 if TYPE_CHECKING:
     from exporter.graph.protocol import Page
@@ -34,15 +33,10 @@ KINDS = 8192
 KINDS_AT_ONCE = 64
 #: So many pages in a row without a new user mean that Graph is going round in circles.
 FRUITLESS_PAGES = 10
-#: A field that is missing from every row of a report of this size was renamed: it must not look like nobody has it.
-MIN_ROWS_TO_MISS_A_FIELD = 10
-
+#: A row is not newer than the answer that brings it. Two clocks of Microsoft's may differ by so much.
+CLOCK_SECONDS = 300.0
 #: No time is written longer, and what is read is remembered.
 LONGEST_STAMP = 40
-#: Stand for no id: met from the beginning, so that who has none is noticed at a glance too.
-NOBODY = frozenset({hash(None), hash("")})
-#: What the last fields of a kind tell, in our words.
-TOLD = ("methods", *STATUSES)
 SELECTED = f"$select={','.join(field.encode_name for field in FIELDS.values())}&$top=999"
 PLAIN = ""
 
@@ -69,35 +63,43 @@ class Reading:
         self.pages = 0
         self._tally = Tally(splits)
         self._kinds: Counter[Row] = Counter()
-        self._met = Met(NOBODY)
+        self._seen_ids: set[int] = set()
         self._rows = self._duplicates = self._incomplete = self._fruitless = 0
-        self._told = [False] * len(TOLD)
         self._newest = 0.0
 
-    def take(self, page: Page[Row]) -> None:
-        """Count the users of a page who are met for the first time."""
+    def take(self, page: Page[Row | None]) -> None:
+        """Count the users of a page who were not seen before."""
         self.pages += 1
         new = self._new(page.rows)
         self._rows += len(page.rows)
-        self._duplicates += len(page.rows) - len(new)
-        self._newest = max([self._newest, *map(_seconds, {row.last_updated_date_time for row in new})])
+        times = map(_seconds, {row.last_updated_date_time for row in new})
+        self._newest = max([self._newest, *(one for one in times if one <= page.sent_at + CLOCK_SECONDS)])
         forget_users(new)
         self._kinds.update(new)
         self._fruitless = 0 if new else self._fruitless + 1
         if self._fruitless >= FRUITLESS_PAGES and page.next_link is not None:
             raise PollError(Reason.INCOMPLETE, f"{FRUITLESS_PAGES} pages of {RESOURCE.name} brought no new user")
 
-    def _new(self, rows: list[Row]) -> list[Row]:
-        """Give the rows whose users are met for the first time: as a rule all, which is told at a glance.
+    def _new(self, rows: list[Row | None]) -> list[Row]:
+        """Give the rows whose users were not seen before.
 
-        A 64-bit hash stands for an id. Without an id nobody can tell: each such row is a user.
+        A 64-bit hash stands for an id, in which case does not matter. Without an id nobody can tell: each such row is a
+        user. What is no row is nobody.
         """
-        numbers = [hash(row.id) for row in rows]
-        if self._met.add(numbers):
-            return rows
-        pairs = zip(rows, numbers, strict=True)
-        new = [row for row, number in pairs if not row.id or self._met.brought_by(number)]
-        self._incomplete += sum(not row.id and None not in kind(row) for row in new)
+        new, seen_ids = [], self._seen_ids
+        for row in rows:
+            if row is None:
+                self._incomplete += 1
+                continue
+            if row.id:
+                number = hash(row.id.lower())
+                if number in seen_ids:
+                    self._duplicates += 1
+                    continue
+                seen_ids.add(number)
+            else:
+                self._incomplete += is_complete(row)
+            new.append(row)
         return new
 
     def tally(self, most: int) -> bool:
@@ -108,44 +110,21 @@ class Reading:
     def _tally_some(self, number: int) -> None:
         for _ in range(number):
             row, users = self._kinds.popitem()
-            told = kind(row)
-            user_type, is_admin, default_method, methods, *flags = told
-            self._incomplete += users * (None in told)
-            self._told = [known or value is not None for known, value in zip(self._told, told[3:], strict=True)]
-            self._tally.add(
-                users,
-                user_type=user_type,
-                is_admin=is_admin,
-                statuses=[status for status, flag in zip(STATUSES, flags, strict=True) if flag],
-                methods=methods,
-                default_method=default_method,
-            )
+            self._tally.add(users, row)
 
     def report(self) -> Report:
-        """Make the report of all that was taken."""
+        """Make the report of all that was taken. Raises PollError where that is none."""
         self._tally_some(len(self._kinds))
-        if self._rows >= MIN_ROWS_TO_MISS_A_FIELD and not all(self._told):
-            missing = ", ".join(word for word, known in zip(TOLD, self._told, strict=True) if not known)
-            raise PollError(
-                Reason.MALFORMED, f"no row of {RESOURCE.name} tells {missing}; did Microsoft rename a field?"
-            )
+        tally = self._tally
+        check_report(RESOURCE.name, tally.users or self._rows, says_nothing=tally.says_nothing)
         return Report(
-            users=self._tally.users,
-            samples=self._tally.samples(),
+            users=tally.users,
+            samples=tally.samples(),
             rows=self._rows,
             duplicate_rows=self._duplicates,
-            incomplete_rows=self._incomplete,
+            incomplete_rows=self._incomplete + tally.incomplete,
             last_updated=self._newest or None,
         )
-
-    def explained(self, error: PollError) -> PollError:
-        """Say what `error` means here: a refusal at the first page is one, a later one broke the report off."""
-        if self.pages == 0 or error.reason not in _REFUSALS:
-            return error
-        sentence = (
-            f"Graph answered {error.status or 'nonsense'} at page {self.pages + 1} of {RESOURCE.name}; nothing is shown"
-        )
-        return PollError(Reason.INCOMPLETE, sentence, status=error.status, code=error.code, request_id=error.request_id)
 
 
 async def _read_pages(reading: Reading, graph: Graph, query: str) -> None:
@@ -159,7 +138,7 @@ async def _read_pages(reading: Reading, graph: Graph, query: str) -> None:
                 await yield_to_loop()
 
 
-async def _told(reading: Reading, graph: Graph) -> Report:
+async def _build_report(reading: Reading, graph: Graph) -> Report:
     """Make the report, with the work lock for each piece: others may have many users, and this one many kinds."""
     left = True
     while left:
@@ -167,9 +146,6 @@ async def _told(reading: Reading, graph: Graph) -> Report:
             left = reading.tally(0)
     async with graph.work_lock():
         return reading.report()
-
-
-_REFUSALS = frozenset({Reason.FORBIDDEN, Reason.UNLICENSED, Reason.RETIRED, Reason.MALFORMED})
 
 
 class UserRegistrationDetails:
@@ -195,13 +171,11 @@ class UserRegistrationDetails:
             try:
                 await _read_pages(reading, graph, query)
             except PollError as error:
-                if error.status != HTTPStatus.BAD_REQUEST:
-                    raise reading.explained(error) from None
-                if reading.pages == 0 and query != PLAIN:
+                if error.status == HTTPStatus.BAD_REQUEST and reading.pages == 0 and query != PLAIN:
                     query = PLAIN
-                elif reading.pages > 0 and restarts:
+                elif error.status == HTTPStatus.BAD_REQUEST and reading.pages > 0 and restarts:
                     restarts -= 1
                 else:
-                    raise reading.explained(error) from None
+                    raise_broken_off(error, reading.pages, RESOURCE.name)
             else:
-                return await _told(reading, graph)
+                return await _build_report(reading, graph)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,7 +18,9 @@ from exporter.polling.history import SourceRecord
 from exporter.polling.shown import NO_LINES, State, shown
 from exporter.reports.methods import DEFAULT_METHODS, METHODS, STRENGTH_OF_METHOD, STRENGTHS
 from exporter.reports.report import Report
-from exporter.reports.tally import STATUSES, Tally
+from exporter.reports.rows import STATUSES, decode_page
+from exporter.reports.user_registration_details import Reading
+from exporter.simulator import GeneratedPopulation
 from tests.docs.pages import Page, code, page, pages
 
 METRICS = page("docs/metrics.md")
@@ -109,7 +112,12 @@ def test_arithmetic_of_series() -> None:
     record.succeeded(shown(report, source, NO_LINES, completed_at=1, completed=1), 1)
     health = list(health_samples({source: record}, source, state=State.FRESH, interval=1))
     around = len(health) + len([TENANT_INFO])
-    counted = [len(Tally(splits).samples()) + around for splits in (("user_type", "is_admin"), ("user_type",), ())]
+    people = list(GeneratedPopulation(seed=1, users=5, maturity=0.5).rows(0))
+    counted = []
+    for splits in (("user_type", "is_admin"), ("user_type",), ()):
+        reading = Reading(splits)
+        reading.take(decode_page(msgspec.json.encode({"value": people})))
+        counted.append(len(reading.report().samples) + around)
     rows = list(page("README.md").rows("`splits`"))
     assert [[int(cell.replace(",", "")) for cell in cells] for _, *cells in rows] == [
         [series, 100 * series, 1000 * series] for series in counted

@@ -15,7 +15,7 @@ from exporter.polling.health import CREDENTIAL_EXPIRY, TENANT_INFO, health_sampl
 from exporter.polling.history import SourceRecord
 from exporter.polling.shown import NO_LINES, State, shown
 from exporter.reports.credential_user_registration_count import STATUSES
-from exporter.reports.credential_user_registration_count import _report as count_report
+from exporter.reports.credential_user_registration_count import build_report as count_report
 from exporter.reports.rows import decode_page
 from exporter.reports.user_registration_details import Reading
 from exporter.simulator import GeneratedPopulation, Truth, count

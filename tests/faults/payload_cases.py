@@ -171,8 +171,12 @@ def shown(name: str, value: float, **labels: str) -> Callable[[Exposition], bool
     return lambda exposition: exposition.total(name, tenant="victim", **labels) == value
 
 
-async def nothing(scene: Scene) -> None:
-    """It is like this from the start."""
+def without_status(exposition: Exposition) -> bool:
+    """Everybody is counted, and the one status that nobody told is absent."""
+    counted = exposition.total("entra_users", tenant="victim") == exposition.total(
+        "entra_report_incomplete_rows", tenant="victim"
+    )
+    return counted and not exposition.all("entra_registered_users", tenant="victim", status="mfaCapable")
 
 
 def _nan(name: str) -> bytes:
@@ -272,7 +276,7 @@ PAYLOAD = [
                 for row in rows
             ]
         ),
-        MALFORMED,
+        sees=without_status,
     ),
     Case(
         "payload-new-method",

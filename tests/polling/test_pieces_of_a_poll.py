@@ -60,7 +60,7 @@ def test_a_poll_that_breaks_off_has_no_turn(monkeypatch: pytest.MonkeyPatch) -> 
     """A bug in the middle of one tenant's page costs the other tenant nothing, though its traceback is still held."""
     kept: list[BaseException] = []
 
-    def broken(reading: Reading, page: Page[Row]) -> None:
+    def broken(reading: Reading, page: Page[Row | None]) -> None:
         if len(page.rows) == 7:
             kept.append(ArithmeticError())
             raise kept[-1]

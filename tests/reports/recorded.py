@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.answers import Answer
@@ -19,26 +21,35 @@ if TYPE_CHECKING:
     from exporter.reports.report import Report
 
 T = TypeVar("T")
+FUNCTION = re.compile(r".*/usersRegisteredBy(\w+)\(includedUserTypes='(\w+)',includedUserRoles='(\w+)'\)")
 LINK = "https://graph.example/next"
+NOW = 1_790_000_000.0  # in September 2026
 
 
 @dataclass
 class RecordedGraph:
-    """Answers with `bodies`, one after the other; `asked` are the paths and queries that were asked for."""
+    """Answers with `bodies`, one after the other; `asked` are the paths and queries that were asked for.
+
+    Graph's clock says `sent_at`; None is an answer without a date.
+    """
 
     bodies: Iterable[bytes]
     asked: list[tuple[str, str]] = field(default_factory=list)
+    sent_at: float | None = NOW
+
+    def _answer(self, body: bytes) -> Answer:
+        return Answer(200, {} if self.sent_at is None else {"Date": formatdate(self.sent_at, usegmt=True)}, body)
 
     async def get(self, resource: Resource, query: str, decode: Callable[[bytes], T]) -> T:
         self.asked.append((resource.path, query))
-        return decipher(Answer(200, {}, next(iter(self.bodies))), decode, resource, 0.0)
+        return decipher(self._answer(next(iter(self.bodies))), decode, resource, NOW)
 
     async def pages(
         self, resource: Resource, query: str, decode: Callable[[bytes], Page[T]]
     ) -> AsyncGenerator[Page[T], None]:
         for body in self.bodies:
             self.asked.append((resource.path, query))
-            page = decipher(Answer(200, {}, body), decode, resource, 0.0)
+            page = decipher(self._answer(body), decode, resource, NOW)
             yield page
             if page.next_link is None:
                 return
@@ -46,6 +57,20 @@ class RecordedGraph:
     @asynccontextmanager
     async def work_lock(self) -> AsyncIterator[None]:
         yield
+
+
+@dataclass
+class AnsweringGraph(RecordedGraph):
+    """Answers the functions as `answer` says, for a function ("Feature", "Method"), a user type and a role."""
+
+    bodies: Iterable[bytes] = ()
+    answer: Callable[[str, str, str], Any] = field(kw_only=True)
+
+    async def get(self, resource: Resource, query: str, decode: Callable[[bytes], T]) -> T:
+        found = FUNCTION.fullmatch(resource.path)
+        assert found is not None
+        self.asked.append((resource.path, query))
+        return decipher(self._answer(json.dumps(self.answer(*found.groups())).encode()), decode, resource, NOW)
 
 
 def paged(rows: list[Any], size: int = 7) -> list[bytes]:

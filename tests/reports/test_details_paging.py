@@ -254,39 +254,6 @@ def test_ids_missing(identifier: object, page_size: int) -> None:
     assert (result.duplicate_rows, result.incomplete_rows) == (0, 30)
 
 
-FIELDS = {
-    "isSsprRegistered": "registered",
-    "isSsprEnabled": "enabled",
-    "isSsprCapable": "capable",
-    "isMfaRegistered": "mfaRegistered",
-    "isMfaCapable": "mfaCapable",
-    "isPasswordlessCapable": "passwordlessCapable",
-    "methodsRegistered": "methods",
-}
-
-
-@pytest.mark.parametrize("value", [..., None, "mistyped"])
-@pytest.mark.parametrize("name", FIELDS)
-def test_field_missing_from_every_row(name: str, value: object) -> None:
-    """A flag or the methods missing from every row were renamed: malformed, and never zero users."""
-    result, _ = collected(paged([row(number, **{name: value}) for number in range(10)]))
-    assert reason(result) is Reason.MALFORMED
-    assert isinstance(result, PollError)
-    assert f"tells {FIELDS[name]};" in result.sentence
-
-
-@pytest.mark.parametrize("name", FIELDS)
-def test_field_missing_from_most_rows(name: str) -> None:
-    """One row that has the field is enough, and so is a tenant of a handful: then rows are only incomplete."""
-    many, _ = collected(paged([row(0), *(row(number, **{name: None}) for number in range(1, 30))]))
-    assert complete(many, 30)
-    few, _ = collected(paged([row(number, **{name: None}) for number in range(9)]))
-    assert complete(few, 9)
-    assert isinstance(many, Report)
-    assert isinstance(few, Report)
-    assert (many.incomplete_rows, few.incomplete_rows) == (29, 9)
-
-
 def test_huge_report_is_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts are the same when kinds of users are tallied in between, as in a report with very many of them."""
     rows = [row(number, methodsRegistered=["email"] * (number % 5), isAdmin=number % 2 == 0) for number in range(60)]

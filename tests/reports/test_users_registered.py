@@ -15,8 +15,8 @@ from exporter.reports.users_registered import UsersRegistered
 from exporter.simulator import GeneratedPopulation, SeenRequest, SimulatedTenant, Simulation
 from tests.graph.asking import asking_simulation, simulated_tenant
 from tests.manual_clock import ManualClock, run
-from tests.reports.recorded import RecordedGraph, shown
-from tests.reports.recount import METHODS, SPLIT_SETTINGS, known_cells, recount, series, values_of
+from tests.reports.recorded import LINK, RecordedGraph, shown
+from tests.reports.recount import METHODS, SPLIT_SETTINGS, Recount, details, known_cells, series, values_of
 
 if TYPE_CHECKING:
     from exporter.reports.report import Report
@@ -60,7 +60,9 @@ def read(splits: tuple[str, ...]) -> tuple[Report, list[SeenRequest], list[Any]]
 def test_sums_through_the_client(splits: tuple[str, ...]) -> None:
     """Users, statuses and methods of every cell equal a recount of the rows behind the report."""
     report, _, rows = read(splits)
-    expected = recount(rows, splits).values
+    counted = details(rows, splits)
+    assert isinstance(counted, Recount)
+    expected = counted.values
     found = values_of(shown(report))
     assert all(expected[one] == value for one, value in found.items())
     assert found.keys() == {
@@ -74,13 +76,13 @@ def test_sums_through_the_client(splits: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("splits", SPLIT_SETTINGS)
 def test_each_cell_is_asked_once(splits: tuple[str, ...]) -> None:
-    """Two requests for each cell, with Graph's words for user types and roles."""
+    """Two requests for each cell and two for everybody, with Graph's words for user types and roles."""
     _, requests, _ = read(splits)
     words = {"member": "member", "guest": "guest", "true": "admin", "false": "user", "": "all"}
     expected = [
         f"{ROOT}/{function}(includedUserTypes='{words[cell.get('user_type', '')]}'"
         f",includedUserRoles='{words[cell.get('is_admin', '')]}')"
-        for cell in known_cells(splits)
+        for cell in ([*known_cells(splits), {}] if splits else [{}])
         for function in ("usersRegisteredByFeature", "usersRegisteredByMethod")
     ]
     assert [one.path for one in requests] == expected
@@ -116,6 +118,12 @@ def collected(*bodies: Any, splits: tuple[str, ...] = ()) -> Report:
     return asyncio.run(SOURCE.collect(RecordedGraph(iter([json.dumps(body).encode() for body in bodies])), splits))
 
 
+def failure(*bodies: Any, splits: tuple[str, ...] = ()) -> PollError:
+    with pytest.raises(PollError) as caught:
+        collected(*bodies, splits=splits)
+    return caught.value
+
+
 def test_features_become_statuses() -> None:
     """Graph's features are told as the statuses they are; a feature of tomorrow keeps its word; methods are filled."""
     names = ["ssprRegistered", "ssprEnabled", "ssprCapable", "mfaCapable", "passwordlessCapable", "verifiedIdCapable"]
@@ -127,24 +135,155 @@ def test_features_become_statuses() -> None:
     assert found == {**expected, series("entra_users", {}): 10}
 
 
-def test_a_feature_that_was_not_fetched_is_absent() -> None:
-    """A status that Graph leaves out is absent, never 0."""
-    assert not shown(collected(features(), methods())).all("entra_registered_users")
+FEATURES = ["ssprRegistered", "ssprEnabled", "ssprCapable", "mfaCapable", "passwordlessCapable"]
+
+
+def test_an_empty_list_says_nothing() -> None:
+    """A list without an entry, beside a total, is no list of zeros: what it is about is absent, the rest is shown."""
+    exposition = shown(collected(features(("mfaCapable", 3)), methods()))
+    assert not exposition.all("entra_method_users")
+    assert exposition.value("entra_registered_users", status="mfaCapable") == 3
+    exposition = shown(collected(features(), methods(("fido2", 3))))
+    assert not exposition.all("entra_registered_users")
+    assert exposition.value("entra_method_users", method="fido2") == 3
+
+
+@pytest.mark.parametrize("lists", [((), ()), (((None, 3),), (("fido2", None),))])
+def test_nothing_but_a_total_is_malformed(lists: tuple[Any, Any]) -> None:
+    """Without a readable entry there is nothing but a total."""
+    assert failure(features(*lists[0]), methods(*lists[1])).reason is Reason.MALFORMED
+
+
+def test_nobody_is_no_report() -> None:
+    """No tenant is without users: a total of 0 is `incomplete`."""
+    zeros = (features(*((one, 0) for one in FEATURES), total=0), methods(("fido2", 0), total=0))
+    assert failure(*zeros).reason is Reason.INCOMPLETE
+    assert failure(*zeros * 3, splits=("user_type",)).reason is Reason.INCOMPLETE
+
+
+def test_a_documented_word_that_is_left_out_is_zero() -> None:
+    """In a list that says something, features and methods that are left out are 0, in each cell alike."""
+    cell = [features(("mfaCapable", 4)), methods(("fido2", 4))]
+    exposition = shown(collected(*cell, *cell, features(total=20), methods(total=20), splits=("user_type",)))
+    for user_type in ("member", "guest"):
+        statuses = exposition.all("entra_registered_users", user_type=user_type)
+        assert {one.labels["status"]: one.value for one in statuses} == dict.fromkeys(STATUSES, 0) | {"mfaCapable": 4}
+        found = exposition.all("entra_method_users", user_type=user_type)
+        assert {one.labels["method"]: one.value for one in found} == dict.fromkeys(METHODS, 0) | {"fido2": 4}
 
 
 def test_new_words_are_counted_over_the_whole_report() -> None:
-    """Sixteen new words are what the report has, not each of its cells, and a word is told alike in all of them."""
-    bodies = [
-        body
-        for cell in range(2)
-        for body in (features(*((f"f{cell}x{k}", 1) for k in range(10))), methods(*((f"m{k}", 1) for k in range(20))))
-    ]
-    exposition = shown(collected(*bodies, splits=("user_type",)))
-    assert len({one.labels["status"] for one in exposition.all("entra_registered_users")} - {"other"}) == 16
-    assert exposition.value("entra_registered_users", status="other", user_type="guest") == 4
+    """Of the new words of all cells together the sixteen of most users are named, and alike in each cell."""
+    words = [f"m{k:02}" for k in range(20)]
+    guests = methods(*((word, 1) for word in words))
+    members = methods(*((word, 2 if word >= "m10" else 0) for word in words))
+    both = (features(total=20), methods(total=20))
+    exposition = shown(collected(features(), members, features(), guests, *both, splits=("user_type",)))
     for user_type in ("member", "guest"):
-        assert exposition.value("entra_method_users", method="other", user_type=user_type) == 4
-        assert exposition.value("entra_method_users", method="m15", user_type=user_type) == 1
+        found = {one.labels["method"] for one in exposition.all("entra_method_users", user_type=user_type)}
+        assert found - set(METHODS) == {*words[:6], *words[10:], "other"}
+    assert exposition.value("entra_method_users", method="other", user_type="guest") == 4
+    assert exposition.value("entra_method_users", method="m15", user_type="member") == 2
+
+
+@pytest.mark.parametrize(
+    "names", [("ssprRegistered", "registered"), ("ssprEnabled", "enabled"), ("ssprCapable", "capable")]
+)
+def test_two_spellings_of_a_status_are_one(names: tuple[str, str]) -> None:
+    """A status under two words is one label with one count: that of the word which is documented for this report."""
+    for counts in (((names[0], 60), (names[1], 19)), ((names[1], 19), (names[0], 60))):
+        report = collected(features(*counts), methods(("fido2", 1)))
+        assert shown(report).value("entra_registered_users", status=names[1]) == 60
+        assert report.duplicate_rows == 1
+    report = collected(features((names[0], None), (names[1], 19)), methods())
+    assert shown(report).value("entra_registered_users", status=names[1]) == 19
+
+
+def outside(users: int, statuses: dict[str, int], methods_of: dict[str, int]) -> Report:
+    """Twenty members and guests as `features` and `methods` count them, and everybody as given."""
+    cell = (features(("mfaCapable", 3), ("newFeature", 1)), methods(("fido2", 2), ("brainWaves", 1)))
+    everybody = (features(*statuses.items(), total=users), methods(*methods_of.items(), total=users))
+    return collected(*cell, *cell, *everybody, splits=("user_type",))
+
+
+def test_who_is_neither_member_nor_guest_is_unknown() -> None:
+    """Users who are in no cell stand under `unknown`, with the rest of every number; all sums are everybody's."""
+    report = outside(25, {"mfaCapable": 7, "newFeature": 2}, {"fido2": 9, "brainWaves": 4, "email": 2})
+    exposition = shown(report)
+    rest: dict[str, dict[str | None, float]] = {
+        one.name: {} for one in exposition.samples if one.labels["user_type"] == "unknown"
+    }
+    for one in exposition.samples:
+        if one.labels["user_type"] == "unknown" and one.value:
+            rest[one.name][one.labels.get("status", one.labels.get("method"))] = one.value
+    assert rest == {
+        "entra_users": {None: 5},
+        "entra_registered_users": {"mfaCapable": 1},
+        "entra_method_users": {"fido2": 5, "brainWaves": 2, "email": 2},
+    }
+    assert report.users == exposition.total("entra_users") == 25
+    assert exposition.value("entra_registered_users", user_type="unknown", status="enabled") == 0
+    assert len(exposition.all("entra_method_users", user_type="unknown")) == len(METHODS) + 1
+
+
+def test_nobody_is_outside() -> None:
+    """Where the cells hold everybody there is no `unknown`, whatever the other numbers say."""
+    exposition = shown(outside(20, {"mfaCapable": 9}, {"fido2": 9}))
+    assert not exposition.all("entra_users", user_type="unknown")
+    assert not exposition.all("entra_registered_users", user_type="unknown")
+
+
+def test_a_rest_that_cannot_be_is_absent() -> None:
+    """Less for everybody than for the cells together says nothing about the rest; nor does a list that says nothing."""
+    exposition = shown(outside(25, {"mfaCapable": 5}, {}))
+    assert not exposition.all("entra_registered_users", user_type="unknown", status="mfaCapable")
+    assert exposition.value("entra_registered_users", user_type="unknown", status="enabled") == 0
+    assert not exposition.all("entra_method_users", user_type="unknown")
+
+
+def test_more_in_the_cells_than_there_are() -> None:
+    """A Graph that counts everybody in each cell is not believed: 60 users never become 240."""
+    cell = (features(("mfaCapable", 9), total=60), methods(("fido2", 9), total=60))
+    error = failure(*cell * 5, splits=("user_type", "is_admin"))
+    assert error.reason is Reason.INCOMPLETE
+    assert "180 users more" in error.sentence
+
+
+@pytest.mark.parametrize("function", [0, 1])
+@pytest.mark.parametrize(
+    ("echo", "passes"),
+    [
+        ({}, True),
+        ({"userTypes": None, "userRoles": None}, True),
+        ({"userTypes": "Member", "userRoles": "ALL"}, True),
+        ({"userTypes": "all", "userRoles": "all"}, False),
+        ({"userTypes": "guest"}, False),
+        ({"userTypes": "member", "userRoles": "admin"}, False),
+        ({"userTypes": ["member"]}, False),
+        ({"userRoles": ""}, False),
+    ],
+)
+def test_an_answer_for_other_users_is_malformed(echo: dict[str, Any], function: int, *, passes: bool) -> None:
+    """An answer that repeats another user type or role than was asked for is not the answer."""
+    bodies = [features(("mfaCapable", 3)), methods(("fido2", 3))] * 2
+    bodies += [features(("mfaCapable", 6), total=20), methods(("fido2", 6), total=20)]
+    bodies[function] = {**bodies[function], **echo}
+    if passes:
+        assert collected(*bodies, splits=("user_type",)).users == 20
+    else:
+        error = failure(*bodies, splits=("user_type",))
+        assert error.reason is Reason.MALFORMED
+        assert "member with role all" in error.sentence
+
+
+def test_totals_that_differ_are_not_mixed() -> None:
+    """Methods counted of other users than the features say nothing of these: they are absent, and incomplete."""
+    report = collected(features(("mfaCapable", 3), total=60), methods(("fido2", 3), ("email", 1), total=58))
+    exposition = shown(report)
+    assert exposition.value("entra_users") == 60
+    assert exposition.value("entra_registered_users", status="mfaCapable") == 3
+    assert not exposition.all("entra_method_users")
+    assert (report.rows, report.incomplete_rows) == (3, 2)
 
 
 def test_unreadable_counts_are_incomplete() -> None:
@@ -155,12 +294,20 @@ def test_unreadable_counts_are_incomplete() -> None:
     assert not shown(report).all("entra_registered_users", status="mfaCapable")
 
 
-@pytest.mark.parametrize("entry", [("fido2", None), (None, 7)])
-def test_an_unreadable_count_is_no_zero(entry: tuple[Any, Any]) -> None:
-    """Whoever has that method was not counted: it is absent, as are all that the entry may have been about."""
-    exposition = shown(collected(features(), methods(entry, ("mobilePhone", 3))))
+def test_an_unreadable_count_is_no_zero() -> None:
+    """Whoever has that method was not counted: it is absent, though all others that are left out are 0."""
+    exposition = shown(collected(features(), methods(("fido2", None), ("mobilePhone", 3))))
+    assert not exposition.all("entra_method_users", method="fido2")
     assert exposition.value("entra_method_users", method="mobilePhone") == 3
-    assert len(exposition.all("entra_method_users")) == 1
+    assert exposition.value("entra_method_users", method="email") == 0
+
+
+def test_half_a_list_is_no_report() -> None:
+    """A list of counts that goes on elsewhere is not read as if it were whole."""
+    for at, name in enumerate(["userRegistrationFeatureCounts", "userRegistrationMethodCounts"]):
+        bodies = [features(("mfaCapable", 3)), methods(("fido2", 3))]
+        bodies[at][f"{name}@odata.nextLink"] = LINK
+        assert failure(*bodies).reason is Reason.MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -180,6 +327,4 @@ def test_an_unreadable_count_is_no_zero(entry: tuple[Any, Any]) -> None:
 )
 def test_wrong_shape_is_malformed(bodies: tuple[Any, Any]) -> None:
     """Without a total, or without the list of counts, there is no report: a renamed list never looks like zeros."""
-    with pytest.raises(PollError) as caught:
-        collected(*bodies)
-    assert caught.value.reason is Reason.MALFORMED
+    assert failure(*bodies).reason is Reason.MALFORMED
