@@ -55,7 +55,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
         polls = []
         for _ in range(scale.pick(5, 1)):
             with child("reading", "exporter", json.dumps(graph.said)) as reader:
-                polls.append(reader.tell("read")["cpu"])
+                polls.append(reader.tell("read")[0]["cpu"])
     for sdk, goal in ((SDK, 500.0), (f"{SDK}, its imports patched out", None)):
         other = USERS / median(speeds[sdk])
         work = f"poll of {USERS:,} users, CPU"

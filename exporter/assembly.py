@@ -34,7 +34,7 @@ from exporter.polling.health import HEALTH_FAMILIES
 from exporter.polling.history import history_of
 from exporter.polling.poller import Poller
 from exporter.polling.restore import restore
-from exporter.polling.schedule import Schedule
+from exporter.polling.schedule import Schedule, start_offset
 from exporter.polling.shard import owner
 from exporter.polling.snapshot import SnapshotStore
 from exporter.polling.storage import ReportStorage
@@ -111,7 +111,8 @@ class Assembly:
         self.storage: ReportStorage | None = None
         if options.storage_path is not None:
             self.storage = ReportStorage(options.storage_path, clock, self.self_metrics.storage_write_failed)
-        self._limiters = Limiters(options.limits.for_one_of(options.total_shards), clock)
+        self._limits = options.limits.for_one_of(options.total_shards)
+        self._limiters = Limiters(self._limits, clock)
         self._slots = defaultdict[Cloud, asyncio.Semaphore](lambda: asyncio.Semaphore(POLLS_AT_ONCE))
         self._random = random.Random()  # noqa: S311 - for jitter
         self._tokens: dict[str, tuple[object, TokenSource]] = {}
@@ -144,13 +145,16 @@ class Assembly:
         names = {tenant.name for tenant in tenants}
         self._tokens = {name: held for name, held in self._tokens.items() if name in names}
 
-    def poller(self, tenant: Tenant, source: str, offset: float, earlier: Sequence[History] = ()) -> Poller:
-        """Put a poller together; its first poll is due in `offset` seconds.
+    def poller(self, tenant: Tenant, source: str, starting: int, earlier: Sequence[History] = ()) -> Poller:
+        """Put a poller together, one of so many that are `starting`: as many begin a second as may ask for a page.
 
         It goes on from the `earlier` histories of its tenant or, where there are none, from what was kept.
         """
         choice = Choice(DETAILS, COUNT) if source == AUTO else Choice(SOURCES[source])
         history = history_of((one.name for one in choice.sources), earlier)
+        offset = start_offset(
+            tenant.tenant_id, source, starting, tenant.poll_interval, self._limits.over_all_tenants_per_second
+        )
         if self.storage is not None and not earlier:
             wait = restore(history, tenant, self.storage, self.clock)
             offset = offset if wait is None else wait

@@ -28,6 +28,11 @@ class RequestLimits:
     over_all_tenants: int = 122
     window_seconds: float = 10.0
 
+    @property
+    def over_all_tenants_per_second(self) -> float:
+        """How many requests an application may send each second on average."""
+        return self.over_all_tenants / self.window_seconds
+
     def for_one_of(self, shards: int) -> RequestLimits:
         """Give the limits of one of so many processes that divide the tenants, and ask with the same applications."""
         return replace(self, over_all_tenants=max(1, self.over_all_tenants // shards))

@@ -10,7 +10,6 @@ from exporter.config.settings import Certificate, Tenant
 from exporter.metrics.exposition import render
 from exporter.metrics.family import sample
 from exporter.polling.health import CREDENTIAL_EXPIRY, TENANT_INFO
-from exporter.polling.schedule import start_offset
 from exporter.polling.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -25,12 +24,12 @@ Key = tuple[str, str]
 
 
 class Build(Protocol):
-    """Makes the poller of a tenant and source whose first poll is due `offset` seconds from now.
+    """Makes the poller of a tenant and source, one of `starting` that begin together.
 
     It goes on from the `earlier` histories, those of the tenant's pollers before.
     """
 
-    def __call__(self, tenant: Tenant, source: str, offset: float, earlier: Sequence[History]) -> Poller: ...
+    def __call__(self, tenant: Tenant, source: str, starting: int, earlier: Sequence[History]) -> Poller: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Fleet:
         """Poll exactly `tenants` from now on.
 
         Tenants that did not change go on as if nothing had happened, or with `restart` start over with what they hold.
-        Others start soon, at most ten a second; who left is no longer shown.
+        Others start soon, no more than Graph takes; who left is no longer shown.
         """
         before, self._tenants = self._tenants, {tenant.name: tenant for tenant in tenants}
         wanted = {(tenant.name, source): tenant for tenant in self._tenants.values() for source in tenant.sources}
@@ -102,8 +101,7 @@ class Fleet:
     def _start(self, key: Key, tenant: Tenant, left: Iterable[_Member], starting: int) -> None:
         # The same source may have been asked by another poller before: by one of its own, or as one of `auto`.
         before = [one for one in left if _same_report(one.tenant, tenant)]
-        offset = start_offset(tenant.tenant_id, key[1], starting, tenant.poll_interval)
-        poller = self._build(tenant, key[1], offset, [one.poller.history for one in before])
+        poller = self._build(tenant, key[1], starting, [one.poller.history for one in before])
         poller.show()
         self._members[key] = _Member(tenant, poller, self._task(key, poller))
 

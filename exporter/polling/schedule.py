@@ -12,16 +12,15 @@ from exporter.errors import PollError, Rhythm
 if TYPE_CHECKING:
     from random import Random
 
-STARTS_PER_SECOND = 10.0
 JITTER_SHARE = 0.01
 JITTER_SECONDS = 10.0
 BACKOFF_SHARE = 1 / 16
 BACKOFF_SECONDS = 5.0
 
 
-def start_offset(tenant_id: str, source: str, tenants: int, interval: float) -> float:
-    """Seconds until the first poll: soon, but `tenants` tenants that start together are ten a second."""
-    window = min(interval, max(0, tenants - 1) / STARTS_PER_SECOND)
+def start_offset(tenant_id: str, source: str, tenants: int, interval: float, per_second: float) -> float:
+    """Seconds until the first poll: soon, but of `tenants` that start together so many begin a second."""
+    window = min(interval, max(0, tenants - 1) / per_second)
     digest = hashlib.sha256(f"{tenant_id}/{source}".encode()).digest()
     return window * int.from_bytes(digest[:8]) / 2**64
 

@@ -42,17 +42,21 @@ class Port:
         return f"{'http' if self._tls is None else 'https'}://{LOOPBACK}:{self.number}"
 
     async def open(self) -> None:
-        """Accept connections, again on the same port if it was shut."""
+        """Accept connections, again on the same port if it was shut; one that is open stays so."""
+        if self._site is not None:
+            return
         if self._runner.server is None:
             await self._runner.setup()
-        self._site = web.TCPSite(self._runner, LOOPBACK, self.number, ssl_context=self._tls)
-        await self._site.start()
+        site = web.TCPSite(self._runner, LOOPBACK, self.number, ssl_context=self._tls)
+        await site.start()
+        self._site = site
         self.number = self._runner.addresses[0][1]
 
     async def shut(self) -> None:
         """Refuse connections from now on, and end those that there are."""
-        if self._site is not None and self._runner.server is not None:
-            await self._site.stop()
+        site, self._site = self._site, None
+        if site is not None and self._runner.server is not None:
+            await site.stop()
             await self._runner.server.shutdown(CLOSING_SECONDS)
 
     async def close(self) -> None:

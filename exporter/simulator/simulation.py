@@ -68,6 +68,7 @@ class Simulation:
         self._port = port
         self._stack = AsyncExitStack()
         self._closing = asyncio.Event()
+        self._reopening: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -89,16 +90,24 @@ class Simulation:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._reopening is not None:
+            await self._reopening
         await self._stack.aclose()
 
     @asynccontextmanager
     async def unreachable(self) -> AsyncIterator[None]:
         """Refuse every connection to `url` while the body runs, and drop those that there are."""
-        await self._services.shut()
+        shut = asyncio.ensure_future(self._services.shut())
         try:
+            await asyncio.shield(shut)
             yield
-        finally:
-            await self._services.open()
+        finally:  # whoever gives up in the middle leaves no port shut, nor a connection half closed
+            self._reopening = asyncio.ensure_future(self._open_after(shut))
+            await asyncio.shield(self._reopening)
+
+    async def _open_after(self, shut: asyncio.Future[None]) -> None:
+        await shut
+        await self._services.open()
 
     def now(self) -> float:
         """Return the services' own time, in seconds since the epoch."""

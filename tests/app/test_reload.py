@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -107,6 +108,29 @@ def test_the_last_tenant_may_go_and_another_come() -> None:
             assert await daemon.reload()
             await clock.sleep(5)
             assert (await daemon.scrape()).state(tenant.name) == "fresh"
+
+    run(main)
+
+
+def test_the_secrets_and_tokens_of_a_removed_tenant_are_forgotten() -> None:
+    """After the reload no object of the exporter holds the token or the credential of a tenant that left."""
+    # Nothing outside shows what a process still holds: the garbage collector does.
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1), simulated(2)) as daemon:
+            await clock.sleep(60)
+            (left, stays) = daemon.tenants
+            held = [source for _, source in daemon.exporter._assembly._tokens.values()]
+            assert len(held) == 2
+            daemon.tenants = [stays]
+            assert await daemon.reload()
+            await clock.sleep(60)
+            tokens = daemon.exporter._assembly._tokens
+            assert set(tokens) == {stays.name}
+            del held[1:]
+            gc.collect()
+            assert not [one for one in gc.get_referrers(held[0]) if one is not held and isinstance(one, dict)]
+            assert left.name not in repr(daemon.exporter._assembly.__dict__)
 
     run(main)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -256,6 +257,33 @@ def test_nothing_in_the_directory_tells_of_a_user(tmp_path: Path) -> None:
     assert "@" not in text
     assert set(re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", text)) == {TENANT_ID}
     assert written[0].stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_kept_is_on_the_disk_before_it_takes_the_old_file_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File, then name, then directory: wherever the power goes, the old report is there or the new one."""
+    # No test can cut the power: the order of the three calls is what decides.
+    calls: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        calls.append("sync of the directory" if Path(f"/proc/self/fd/{handle}").resolve() == tmp_path else "sync")
+        sync(handle)
+
+    def replaced(path: Path, target: Path) -> Path:
+        calls.append("replace")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1), storage_path=tmp_path):
+            await clock.sleep(60)
+
+    run(main)
+    assert calls == ["sync", "replace", "sync of the directory"]
 
 
 def test_a_full_disk_costs_only_the_keeping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

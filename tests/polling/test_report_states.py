@@ -75,6 +75,23 @@ def test_old_values_stay_to_the_second_and_then_go() -> None:
     run(main)
 
 
+def test_expired_stays_expired_over_later_failures() -> None:
+    """Polls that go on failing after the report was too old change nothing: no value comes back, no state moves."""
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1)) as daemon:
+            await first_report(daemon, clock)
+            break_graph(daemon)
+            await clock.sleep(STALENESS + HOUR)
+            for _ in range(6):
+                exposition = await daemon.scrape()
+                assert (exposition.state(TENANT), exposition.report(TENANT)) == ("expired", {})
+                await clock.sleep(HOUR)
+            assert len(daemon.log_lines("older than max_staleness")) == 1
+
+    run(main)
+
+
 def test_the_log_tells_of_a_fault_once_on_the_way_down_and_once_up() -> None:
     """A day of failures is one warning, one line when the report expires, and one when polls succeed again."""
 

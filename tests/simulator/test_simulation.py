@@ -55,3 +55,27 @@ def test_keeps_its_own_time(visit: Any, tenant: Any, monkeypatch: pytest.MonkeyP
             assert visitor.simulation.now() - before < 60
 
     asyncio.run(main())
+
+
+def test_an_outage_that_is_given_up_leaves_no_port_shut(visit: Any, tenant: Any) -> None:
+    """Whoever is cancelled while the ports are being shut, or opened, finds them open afterwards."""
+
+    async def main() -> None:
+        async with visit(tenant) as visitor:
+
+            async def outage() -> None:
+                async with visitor.simulation.unreachable():
+                    pass
+
+            for rounds in range(12):
+                task = asyncio.create_task(outage())
+                for _ in range(rounds):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+                opened = visitor.simulation._reopening  # what is opened behind the cancelled task's back
+                if opened is not None:
+                    await opened
+                assert (await visitor.ask_token()).status == 200, rounds
+
+    asyncio.run(main())
