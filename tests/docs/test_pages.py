@@ -80,6 +80,14 @@ def test_ids_are_invented() -> None:
             assert INVENTED.fullmatch(found), (name, found)
 
 
+def test_steps_of_the_readme_can_be_pasted() -> None:
+    """Whoever pastes the steps one after the other has the command on the path when a step types it."""
+    lines = [line for block in page("README.md").blocks("sh") for line in block.splitlines()]
+    bare = next(index for index, line in enumerate(lines) if line.startswith("entra-mfa-exporter"))
+    assert ". venv/bin/activate" in lines[:bare]
+    assert not [line for line in lines if re.search(r"[<…]", line)], "nothing has to be filled in"
+
+
 def test_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
     """The example configuration is taken without an error or a warning."""
     (example,) = [block for block in page("README.md").blocks("yaml") if "tenants" in yaml.safe_load(block)]
