@@ -63,7 +63,6 @@ async def serve_exporter(tenants: int) -> None:
         self_metrics=own.render,
         page=StatusPage(version="0", links={}),
         reload=reload,
-        problems=tuple,
         clock=clock,
         telemetry_path="/metrics",
         max_requests=40,

@@ -14,12 +14,11 @@ from exporter.config.schema import json_schema
 from exporter.errors import Reason, Rhythm, usual_rhythm
 from exporter.identity.tokens import outcome
 from exporter.polling.choice import REFUSED
-from exporter.polling.shown import State
 from exporter.reports.users_registered import INCLUDED
 from exporter.simulator.graph import resource
 from exporter.simulator.reports import USER_TYPES
 from exporter.simulator.tenant import SimulatedApp
-from exporter.web.status_page import STATES
+from exporter.web.status_rows import MEANINGS, REFUSALS, Standing
 from tests.docs.pages import code, page
 
 ADDRESSES = {
@@ -119,6 +118,7 @@ def test_every_reason_is_thought_of() -> None:
     assert {reason: (again[reason], reason in REFUSED, outcome(reason)) for reason in Reason} == REASONS
 
 
-def test_every_state_has_words() -> None:
-    """The status page says something about each state of a report."""
-    assert set(STATES) == set(State)
+def test_every_standing_has_words() -> None:
+    """The status page says what each standing means; what it calls refused is what is not tried again soon."""
+    assert set(MEANINGS) == set(Standing)
+    assert {reason for reason in Reason if usual_rhythm(reason) is Rhythm.SLOW} == REFUSALS

@@ -23,7 +23,7 @@ from exporter.polling.fleet import Fleet
 from exporter.service_manager import notify_service_manager
 from exporter.web.protection import WebProtection
 from exporter.web.server import Reloaded, Served, Server, listening
-from exporter.web.status_page import StatusPage
+from exporter.web.status_page import ProcessFacts, StatusPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -59,12 +59,12 @@ class Exporter:
             self_metrics=self._assembly.self_metrics.render,
             page=StatusPage(version=__version__, links=self._links()),
             reload=self.reload,
-            problems=self._reloading.problems,
             clock=self._assembly.clock,
             telemetry_path=self._options.telemetry_path,
             max_requests=self._options.max_requests,
             enable_lifecycle=self._options.enable_lifecycle,
             handshake_failed=self._assembly.self_metrics.handshake_failed,
+            facts=self._facts,
         )
         async with self._fleet_ready() as fleet:
             if self._stopping.is_set():
@@ -157,6 +157,16 @@ class Exporter:
         await new.enter_async_context(self._assembly.connected(network))
         old, self._network = self._network, new
         return old
+
+    def _facts(self) -> ProcessFacts:
+        settings = self._reloading.settings
+        return ProcessFacts(
+            self._options.shard,
+            self._options.total_shards,
+            len(self._assembly.owned(settings)),
+            len(settings.tenants),
+            self._reloading.problems(),
+        )
 
     def _links(self) -> dict[str, str]:
         return {"Metrics": f".{self._options.telemetry_path}", "Health": "./-/healthy", "Readiness": "./-/ready"}

@@ -240,7 +240,10 @@ class Poller:
         (source, record), state, interval = self._told(), self._state(), self._tenant.poll_interval
         samples = health_samples(self.history.records, source, state=state, interval=interval)
         health = render(samples, tenant=self._tenant.name)
-        page = status(self._tenant, source, record, state, next_poll=self._next_poll)
+        preferred = self._choice.preferred.name
+        refusal = self.history.records[preferred].error if source != preferred else None
+        fallback = refusal.sentence if refusal else None
+        page = status(self._tenant, source, record, state, next_poll=self._next_poll, fallback=fallback)
         self._store.replace(self._key, Snapshot({**lines, **health}, page))
 
     def _wall(self, monotonic: float) -> float:

@@ -27,8 +27,28 @@ BUNDLE = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many users of a population can do MFA, for the status page, and what was wanted.
+
+    `target` is a share above 0 and at most 1. `phone_users` depend on a phone for MFA. `problem` says in words why
+    nobody knows who belongs to the population.
+    """
+
+    population: str
+    users: int | None = None
+    mfa_users: int | None = None
+    target: float | None = None
+    phone_users: int | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """One tenant and source in words and numbers, for the status page. Times are wall-clock seconds."""
+    """One tenant and source in words and numbers, for the status page. Times are wall-clock seconds.
+
+    `fallback` says why the source that is preferred is not shown. `target` is the share of users who should be able to
+    do MFA, `phone_users` how many depend on a phone for it; `populations` are parts of the users.
+    """
 
     tenant: str
     tenant_id: str
@@ -44,6 +64,11 @@ class Status:
     interval: float
     error: str | None
     reason: str | None
+    fallback: str | None = None
+    target: float | None = None
+    phone_users: int | None = None
+    populations: tuple[Coverage, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 MFA_STATUSES = ("mfaCapable", "mfaRegistered")
 
 
-def status(tenant: Tenant, source: str, record: SourceRecord, state: State, *, next_poll: float | None) -> Status:
-    """Make the status of `tenant` from the record of the source that is told of."""
+def status(
+    tenant: Tenant, source: str, record: SourceRecord, state: State, *, next_poll: float | None, fallback: str | None
+) -> Status:
+    """Make the status of `tenant` from the record of the source that is told of.
+
+    `fallback` says why it is not the preferred one.
+    """
     report = record.report if state in {State.FRESH, State.STALE} else None
     statuses = report.statuses if report else {}
     mfa_status = next((word for word in MFA_STATUSES if word in statuses), MFA_STATUSES[0])
@@ -36,4 +41,6 @@ def status(tenant: Tenant, source: str, record: SourceRecord, state: State, *, n
         interval=tenant.poll_interval,
         error=error.sentence if error else None,
         reason=error.reason if error else None,
+        fallback=fallback,
+        labels=tenant.labels,
     )

@@ -21,6 +21,7 @@ from exporter.web.listener import Crowd, Listener, Site
 from exporter.web.protection import is_cross_site
 from exporter.web.sending import Answers, CrowdedError
 from exporter.web.shared_page import SharedPage
+from exporter.web.status_page import ProcessFacts
 from exporter.web.tls_connection import TlsConnections
 
 if TYPE_CHECKING:
@@ -59,12 +60,12 @@ class Served:
     self_metrics: Callable[[Format], bytes]
     page: StatusPage
     reload: Callable[[], Awaitable[Reloaded]]
-    problems: Callable[[], Sequence[Problem]]
     clock: Clock
     telemetry_path: str
     max_requests: int
     enable_lifecycle: bool
     handshake_failed: Callable[[HandshakeFailure], None] = lambda _: None
+    facts: Callable[[], ProcessFacts] = ProcessFacts
 
 
 class Server:
@@ -151,8 +152,8 @@ class Server:
             return answers.text("Too many ask for this page at once.", HTTPStatus.SERVICE_UNAVAILABLE, SOON)
 
     def _prepare_page(self) -> Callable[[], str]:
-        statuses, problems = list(self._served.store.statuses()), self._served.problems()
-        return partial(self._served.page.render, statuses, self._served.clock.time(), problems)
+        served = self._served
+        return partial(served.page.render, list(served.store.statuses()), served.clock.time(), served.facts())
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {**headers, **self.protection.headers()}

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from exporter.web.status_rows import MEANINGS, Standing, rows, short, span, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,15 +20,19 @@ if TYPE_CHECKING:
     from exporter.errors import Problem
     from exporter.polling.snapshot import Status
 
+#: With so few tenants there is room for all that is known of them.
+FEW = 3
 
-#: What each state means, in words.
-STATES = {
-    "fresh": "fresh",
-    "stale": "stale: the last poll failed",
-    "expired": "expired: too old to be shown",
-    "pending": "waiting for the first report",
-}
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """What the page says of the process itself: its share of the tenants, and what is wrong with its configuration."""
+
+    shard: int = 0
+    total_shards: int = 1
+    tenants: int = 0
+    configured_tenants: int = 0
+    problems: Sequence[Problem] = ()
 
 
 class StatusPage:
@@ -46,14 +54,16 @@ class StatusPage:
     def _template(self) -> Template:
         import jinja2  # noqa: PLC0415 - slow to import, and most processes never show a page
 
-        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-        environment.filters["span"] = span
+        environment = jinja2.Environment(
+            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
+        environment.filters.update(span=span, short=short, number="{:,}".format, moment=_moment)
         return environment.from_string(_part("html"))
 
     @cached_property
     def _policy(self) -> str:
         nothing_else = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        own = f"style-src {_digest(self._style)}; script-src {_digest(self._script)}"
+        own = f"style-src {_digest(self._style)}; script-src {_digest(self._script)}; connect-src 'self'"
         return f"default-src 'none'; {own}; {nothing_else}"
 
     def headers(self) -> dict[str, str]:
@@ -64,14 +74,16 @@ class StatusPage:
             "Cache-Control": "no-store",
         }
 
-    def render(self, statuses: Sequence[Status], now: float, problems: Sequence[Problem] = ()) -> str:
-        """Write the page as of `now`, seconds since the epoch: `problems` of the configuration, and tenants by name."""
-        rows = [_row(status, now) for status in sorted(statuses, key=lambda one: (one.tenant.lower(), one.source))]
-        fresh = sum(row["fresh"] for row in rows)
+    def render(self, statuses: Sequence[Status], now: float, facts: ProcessFacts) -> str:
+        """Write the page as of `now`, seconds since the epoch: the worst tenants first."""
+        found = rows(statuses, now)
         return self._template.render(
-            rows=rows,
-            fresh=fresh,
-            problems=problems,
+            rows=found,
+            summary=summary(found),
+            standings=[(one, MEANINGS[one]) for one in Standing],
+            facts=facts,
+            now=now,
+            few=len(found) <= FEW,
             style=self._style,
             script=self._script,
             version=self._version,
@@ -88,31 +100,5 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _row(status: Status, now: float) -> dict[str, Any]:
-    users, able = status.users, status.mfa_users
-    return {
-        "status": status,
-        "fresh": status.state == "fresh",
-        "state": STATES[status.state],
-        "rank": list(STATES).index(status.state),
-        "percent": None if not users or able is None else min(100.0, 100 * able / users),
-        "data_age": _age(status.last_updated, now),
-        "success_age": _age(status.last_success, now),
-        "next_in": None if status.next_poll is None else max(0.0, status.next_poll - now),
-    }
-
-
-def _age(moment: float | None, now: float) -> float | None:
-    return None if moment is None else max(0.0, now - moment)
-
-
-def span(seconds: float | None) -> str:
-    """Write a length of time as people say it: its two largest units."""
-    if seconds is None:
-        return "\N{EN DASH}"
-    rest, parts = round(seconds), list[str]()
-    for size, unit in _UNITS:
-        if rest >= size:
-            parts.append(f"{rest // size} {unit}")
-            rest %= size
-    return " ".join(parts[:2]) or "0 s"
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -10,12 +10,14 @@ from html.parser import HTMLParser
 
 import pytest
 
+from exporter.errors import Problem
 from exporter.polling.shown import State
-from exporter.polling.snapshot import Status
+from exporter.polling.snapshot import Coverage, Status
 from exporter.simulator import Fault
-from exporter.web.status_page import StatusPage, span
+from exporter.web.status_page import ProcessFacts, StatusPage
+from exporter.web.status_rows import span
 from tests.manual_clock import START, ManualClock, run
-from tests.running import DETAILS, HOUR, running, simulated
+from tests.running import COUNT, DETAILS, HOUR, running, simulated
 
 NOTHING = "\N{EN DASH}"
 STATUS = Status(
@@ -65,55 +67,126 @@ class Reader(HTMLParser):
             self.rows[-1][-1] = " ".join(f"{self.rows[-1][-1]} {data}".split())
 
 
-def page(*statuses: Status) -> Reader:
-    return Reader(StatusPage(version="1.2.3", links={"Metrics": "/metrics"}).render(statuses, START))
+def rendered(*statuses: Status, facts: ProcessFacts | None = None) -> str:
+    links = {"Metrics": "./metrics"}
+    return StatusPage(version="1.2.3", links=links).render(statuses, START, facts or ProcessFacts())
 
 
-def test_there_is_one_row_a_tenant_with_all_that_a_person_asks() -> None:
-    """Coverage, state, source, last success, next poll and last error stand in the row of the tenant."""
-    cells = page(STATUS).rows[1]
-    assert cells[0].startswith("contoso")
-    assert cells[1:] == [
-        f"75.0 % 150 of 200 users mfaCapable {DETAILS}",
-        "fresh",
-        "1 min 30 s ago Microsoft's data 2 h old",
-        "in 58 min 30 s every 1 h",
+def page(*statuses: Status, facts: ProcessFacts | None = None) -> Reader:
+    return Reader(rendered(*statuses, facts=facts))
+
+
+def words(html: str) -> str:
+    """The words of the page's body."""
+    body = html.partition("<body>")[2].partition("<script>")[0]
+    return " ".join(re.sub("<[^>]+>", "", body).split())
+
+
+def test_there_is_one_line_a_tenant_and_the_rest_below_it() -> None:
+    """State, coverage, users, last success and next poll stand in the tenant's line, all else in the row below it."""
+    line, more = page(STATUS).rows[1:3]
+    assert line == ["contoso", "fresh", "75.0 %", "200", "1 min ago", "in 58 min"]
+    assert more == [
+        (
+            "Counted 150 of 200 users mfaCapable"
+            f" Report {DETAILS}"
+            " Microsoft's data 2 h old"
+            " Last success 2026-09-21 14:11:50 UTC"
+            " Polled every 1 h, next in 58 min 30 s"
+            f" Tenant {STATUS.tenant_id}, global cloud"
+        )
     ]
 
 
 @pytest.mark.parametrize(
     ("changes", "column", "text"),
     [
-        ({"state": State.PENDING, "users": None, "mfa_users": None}, 2, "waiting for the first report"),
-        ({"users": None, "mfa_users": None}, 1, f"not known {DETAILS}"),
-        ({"mfa_users": None}, 1, f"200 users {DETAILS}"),
-        ({"users": 0, "mfa_users": 0}, 1, f"0 users {DETAILS}"),
-        ({"mfa_users": 220}, 1, f"100.0 % 220 of 200 users mfaCapable {DETAILS}"),
-        ({"last_success": None, "last_updated": None}, 3, "never"),
-        ({"last_success": START + 86_400, "last_updated": None}, 3, "0 s ago"),
-        ({"next_poll": START - 5}, 4, "in 0 s every 1 h"),
-        ({"error": "Graph did not answer", "reason": "timeout"}, 2, "fresh timeout : Graph did not answer"),
+        ({"state": State.PENDING, "users": None, "mfa_users": None}, 1, "waiting"),
+        ({"users": None, "mfa_users": None}, 2, "not known"),
+        ({"mfa_users": None}, 2, "200 users"),
+        ({"users": 0, "mfa_users": 0}, 2, "0 users"),
+        ({"mfa_users": 220}, 2, "100.0 %"),
+        ({"last_success": None, "last_updated": None}, 4, "never"),
+        ({"last_success": START + 86_400, "last_updated": None}, 4, "0 s ago"),
+        ({"next_poll": START - 5}, 5, "in 0 s"),
+        ({"next_poll": None}, 5, NOTHING),
+        ({"state": State.STALE, "error": "Graph did not answer", "reason": "timeout"}, 1, "stale timeout"),
+        ({"state": State.EXPIRED, "error": "Graph did not answer", "reason": "timeout"}, 1, "failing timeout"),
+        ({"state": State.PENDING, "error": "Graph did not answer", "reason": "timeout"}, 1, "failing timeout"),
+        ({"state": State.PENDING, "error": "grant it", "reason": "forbidden"}, 1, "refused forbidden"),
+        ({"state": State.STALE, "error": "renew it", "reason": "credential"}, 1, "refused credential"),
+        ({"fallback": "grant AuditLog.Read.All"}, 1, "fresh totals only"),
+        ({"target": 0.8}, 2, "75.0 % below 80 %"),
+        ({"target": 0.75}, 2, "75.0 % of 75 %"),
+        ({"phone_users": 12}, 3, "12"),
     ],
 )
 def test_what_is_odd_is_said_and_never_breaks_the_page(changes: dict[str, object], column: int, text: str) -> None:
-    """Missing numbers, a part above its total, a clock set back: each has a sensible cell."""
+    """Missing numbers, a part above its total, a clock set back, refusals and targets: each has a sensible cell."""
     assert page(replace(STATUS, **changes)).rows[1][column] == text  # type: ignore[arg-type]
 
 
 def test_whatever_a_field_holds_is_text() -> None:
-    """Markup in any field is shown as it is and never becomes markup."""
-    nasty = "<script src=//evil.example>alert(1)</script>\"'&"
-    changes = dict.fromkeys(("tenant", "tenant_id", "cloud", "source", "mfa_status", "error", "reason"), nasty)
-    read = page(replace(STATUS, **changes))  # type: ignore[arg-type]
+    """Markup in any field is shown as it is and never becomes markup; what reads from right to left stays by itself."""
+    nasty = "<script src=//evil.example>alert(1)</script>\"'&\N{RIGHT-TO-LEFT OVERRIDE}"
+    changes = dict.fromkeys(
+        ("tenant", "tenant_id", "cloud", "source", "mfa_status", "error", "reason", "fallback"), nasty
+    )
+    populations = (Coverage(nasty, 2, 1, 0.5, 1), Coverage("other", problem=nasty))
+    facts = ProcessFacts(problems=(Problem(nasty, nasty, nasty),))
+    status = replace(STATUS, **changes, populations=populations, labels=((nasty, nasty),))  # type: ignore[arg-type]
+    html = rendered(status, facts=facts)
+    read = Reader(html)
     assert read.tags.isdisjoint({"img", "iframe"})
-    assert read.rows[1][0].count(nasty) == 2  # name and id are equal, and shown once; the cloud
-    assert read.addresses == ["/metrics"]
+    assert read.rows[1][0] == nasty
+    assert read.rows[2][0].count(nasty) == 11
+    assert set(read.addresses) == {"./metrics", "?", "?show=fresh", "?show=below"}
+    isolated = re.findall(r"<bdi>[^<]*\N{RIGHT-TO-LEFT OVERRIDE}</bdi>", html)
+    assert len(isolated) == 10
 
 
-def test_tenants_stand_in_the_order_of_their_names() -> None:
-    """Upper and lower case make no difference to where a tenant is found."""
-    names = [row[0].split()[0] for row in page(*(replace(STATUS, tenant=name) for name in "bDaC")).rows[1:]]
-    assert names == ["a", "b", "C", "D"]
+def test_the_worst_come_first() -> None:
+    """Failing and refused tenants come before all others; among their like they stand in the order of their names."""
+    bad = {"error": "no", "users": None, "mfa_users": None}
+    found = page(
+        *(replace(STATUS, tenant=name) for name in "bDaC"),
+        replace(STATUS, tenant="waiting", state=State.PENDING),
+        replace(STATUS, tenant="stale", state=State.STALE, error="no", reason="timeout"),
+        replace(STATUS, tenant="refused", state=State.PENDING, reason="unlicensed", **bad),  # type: ignore[arg-type]
+        replace(STATUS, tenant="failing", state=State.EXPIRED, reason="unreachable", **bad),  # type: ignore[arg-type]
+    )
+    assert [row[0] for row in found.rows[1::2]] == ["failing", "refused", "stale", "waiting", "a", "b", "C", "D"]
+
+
+def test_the_top_counts_tenants_and_users() -> None:
+    """How many stand how, how many miss a target, and which part of all users can do MFA; a tenant counts once."""
+    html = rendered(
+        replace(STATUS, tenant="a", target=0.9),
+        replace(STATUS, tenant="a", source=COUNT, users=210, mfa_users=150),
+        replace(STATUS, tenant="b", users=100, mfa_users=100, populations=(Coverage("staff", 10, 5, 0.8),)),
+        replace(STATUS, tenant="c", state=State.PENDING, users=None, mfa_users=None, reason="forbidden", error="no"),
+    )
+    counts = re.findall(r'data-show="(\w*)"[^>]*><b>(\d+)</b>', html)
+    assert counts == [("", "4"), ("refused", "1"), ("fresh", "3"), ("below", "2")]
+    said = words(html)
+    assert "83.3 % of 300 users can do MFA; 3 of 4 reports fresh; of 1 tenant no number is known" in said
+
+
+def test_each_population_has_its_bar() -> None:
+    """Below a tenant stand its populations with coverage, target, users, those with a phone only, or what is wrong."""
+    populations = (Coverage("staff", 1000, 970, 0.95, 30), Coverage("break-glass", problem="groups[0] is not there"))
+    more = page(replace(STATUS, populations=populations)).rows[2][0]
+    assert "staff 97.0 % of 95 % of 1,000 users, 30 with a phone only" in more
+    assert "break-glass groups[0] is not there" in more
+
+
+def test_the_process_says_what_it_polls_and_what_is_wrong() -> None:
+    """With shards the page says which one this is and of how many tenants; problems of the configuration come first."""
+    html = rendered(STATUS, facts=ProcessFacts(2, 4, 50, 200, (Problem("a.yml:3:1", "is wrong", "mend it"),)))
+    said = words(html)
+    assert "This is shard 2; the shards are 0 to 3. It polls 50 of the 200 tenants that are configured." in said
+    assert "1 configuration problem a.yml:3:1: is wrong; mend it" in said
+    assert "shard" not in words(rendered(STATUS))
 
 
 @pytest.mark.parametrize(
@@ -135,12 +208,13 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
             assert headers["Content-Type"] == "text/html; charset=utf-8"
             policy = headers["Content-Security-Policy"]
             assert policy.startswith("default-src 'none'; style-src 'sha256-")
+            assert policy.endswith("; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
             for part in re.findall("<(?:style|script)>(.*?)</(?:style|script)>", html, re.DOTALL):
                 assert f"'sha256-{base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()}'" in policy
             read = Reader(html)
             assert read.tags.isdisjoint({"img", "link", "iframe", "object", "form"})
             assert read.addresses
-            assert all(address.startswith("./") for address in read.addresses)
+            assert all(address.startswith(("./", "?")) for address in read.addresses)
             assert "url(" not in html
             assert "@import" not in html
 
@@ -159,14 +233,15 @@ def test_the_page_tells_of_fresh_failing_and_waiting_tenants() -> None:
             await clock.sleep(HOUR)
             html = await daemon.page()
             assert "1 of 3 reports fresh" in html
-            rows = {row[0].split()[0]: row for row in Reader(html).rows[1:]}
-            assert rows[fresh.name][2] == "fresh"
-            assert rows[failing.name][2].startswith("waiting for the first report graph_error")
-            assert rows[stale.name][2].startswith("stale: the last poll failed")
-            assert rows[failing.name][3] == "never"
-            assert "Graph failed with status 500" in rows[failing.name][2]
+            found = Reader(html).rows
+            rows = {line[0]: [*line, *more] for line, more in zip(found[1::2], found[2::2], strict=True)}
+            assert rows[fresh.name][1] == "fresh"
+            assert rows[failing.name][1] == "failing graph_error"
+            assert rows[stale.name][1] == "stale graph_error"
+            assert rows[failing.name][4] == "never"
+            assert "Graph failed with status 500" in rows[failing.name][6]
             exposition = await daemon.scrape()
             users = int(exposition.total("entra_users", tenant=stale.name))
-            assert f"of {users} users mfaCapable" in rows[stale.name][1]
+            assert f"of {users} users mfaCapable" in rows[stale.name][6]
 
     run(main)

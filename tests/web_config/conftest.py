@@ -208,7 +208,6 @@ def nothing_served(clock: Clock, failures: list[str]) -> Served:
         self_metrics=lambda _: METRICS.encode(),
         page=StatusPage(version="0", links={}),
         reload=reload,
-        problems=tuple,
         clock=clock,
         telemetry_path="/metrics",
         max_requests=40,
