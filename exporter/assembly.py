@@ -141,9 +141,11 @@ class Assembly:
         return [one for one in settings.tenants if owner(one.tenant_id, options.total_shards) == options.shard]
 
     def forget_others(self, tenants: Iterable[Tenant]) -> None:
-        """Let go of the tokens and secrets of all tenants but these."""
+        """Let go of the tokens and secrets of all tenants but these, who ask for new tokens: a consent may be new."""
         names = {tenant.name for tenant in tenants}
         self._tokens = {name: held for name, held in self._tokens.items() if name in names}
+        for _, source in self._tokens.values():
+            source.renew()
 
     def poller(self, tenant: Tenant, source: str, starting: int, earlier: Sequence[History] = ()) -> Poller:
         """Put a poller together, one of so many that are `starting`: as many begin a second as may ask for a page.
@@ -158,11 +160,13 @@ class Assembly:
         if self.storage is not None and not earlier:
             wait = restore(history, tenant, self.storage, self.clock)
             offset = offset if wait is None else wait
+        tokens = self.tokens(tenant)
         return Poller(
             tenant,
             choice,
             history,
-            connect=partial(self.client, tenant, self.tokens(tenant)),
+            connect=partial(self.client, tenant, tokens),
+            token_number=lambda: tokens.number,
             slot=partial(self._slot, cloud_of(tenant)),
             schedule=Schedule(self.clock.monotonic() + offset, tenant.poll_interval, self._random),
             store=self.store,

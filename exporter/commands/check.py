@@ -114,13 +114,12 @@ def _answers(tenant: Tenant, findings: list[Finding]) -> bool:
 
 
 async def _ask(assembly: Assembly, tenant: Tenant) -> list[Finding]:
-    tokens = assembly.tokens(tenant)
+    client = assembly.client(tenant, assembly.tokens(tenant), assembly.clock.monotonic() + SECONDS)
     try:
-        claims = read_claims(await tokens.token())
+        claims = read_claims(await client.token())
     except PollError as error:
         return [Finding(tenant.name, "token", ok=False, sentence=error.sentence)]
     findings = [_token_finding(tenant, claims), *_superfluous(tenant, claims)]
-    client = assembly.client(tenant, tokens, assembly.clock.monotonic() + SECONDS)
     for source in _sources(tenant):
         try:
             await source.probe(client)

@@ -7,6 +7,7 @@ import logging
 import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -18,7 +19,7 @@ from exporter.errors import PollError, Reason
 from exporter.event_loop import yield_to_loop
 from exporter.graph.protocol import Page, check_next_link, decipher, read_request_id
 from exporter.graph.retry import next_delay
-from exporter.graph.session import proxy_for
+from exporter.graph.session import BODY_BYTES, SMALL_BODY_BYTES, Response, proxy_for
 from exporter.logs import fields
 from exporter.unreachable import why_unreachable
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+#: What was learnt with a token goes with it: a permission that is granted later is in no token of before.
+_TOKEN_REFUSED = frozenset({Reason.UNAUTHORIZED, Reason.FORBIDDEN})
 REQUEST_SECONDS = 90.0
 PAGES = 50_000
 
@@ -58,6 +61,7 @@ class GraphConnection:
     user_agent: str
     proxy: str | None = field(default=None, repr=False)
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+    one_large_body: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass
@@ -103,7 +107,8 @@ class GraphClient:
             async with AsyncExitStack() as work_lock:
                 page = await self._ask(resource, url, decode, work_lock)
                 link = page.next_link
-                self._log("a page was read", resource, page=len(seen), rows=len(page.rows), last=link is None)
+                read = {"page": len(seen), "rows": len(page.rows), "last": link is None}
+                self._log("a page was read", endpoint=resource.name, **read)
                 await yield_to_loop()
                 yield page
                 del page  # its rows make room for those of the next
@@ -119,37 +124,51 @@ class GraphClient:
     def _address(self, resource: Resource, query: str) -> str:
         return f"{self.cloud.graph}{resource.path}" + (f"?{query}" if query else "")
 
+    async def token(self) -> str:
+        """Return a token that is good now, asked for again as Graph is. Raises PollError after the last attempt."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self.tokens.token()
+            except PollError as error:
+                delay = self._delay(attempt, error)
+                self._log("no token", attempt=attempt, reason=error.reason, code=error.code, delay=delay)
+                if delay is None:
+                    raise
+            await self.connection.clock.sleep(delay)
+
     async def _ask(self, resource: Resource, url: str, decode: Callable[[bytes], T], work_lock: AsyncExitStack) -> T:
         """Ask until there is an answer, and hold `work_lock` from then on, or until `retry` gives up."""
         attempt, fresh_token_tried = 0, False
         while True:
             attempt += 1
-            token = ""
+            token = await self.token()
             try:
-                token = await self.tokens.token()
-                answer = await self._send(resource, url, token)
+                answer = await self._send(resource, url, token, work_lock)
                 await work_lock.enter_async_context(self.work_lock())
-                value = decipher(answer, decode, resource, self.connection.clock.time(), plain="?" not in url)
+                plain = "?" not in url and not resource.eventual
+                value = decipher(answer, decode, resource, self.connection.clock.time(), plain=plain)
             except PollError as error:
                 await work_lock.aclose()
-                self.throttled += bool(token) and error.status == HTTPStatus.TOO_MANY_REQUESTS
-                delay: float | None = 0.0
-                if token and error.status == HTTPStatus.UNAUTHORIZED and not fresh_token_tried:
-                    fresh_token_tried = True
+                self.throttled += error.status == HTTPStatus.TOO_MANY_REQUESTS
+                if error.reason in _TOKEN_REFUSED:
                     self.tokens.reject(token)
-                else:
-                    remaining = self.deadline - self.connection.clock.monotonic()
-                    delay = next_delay(attempt, error, remaining, self.connection.random)
-                if error.reason is Reason.FORBIDDEN:
-                    self.tokens.reject(token)  # a permission that is granted from now on is in no token of before
+                ask_again = error.reason is Reason.UNAUTHORIZED and not fresh_token_tried
+                fresh_token_tried |= ask_again
+                delay = 0.0 if ask_again else self._delay(attempt, error)
                 self._log_failure(resource, attempt, error, delay)
                 if delay is None:
                     raise
             else:
-                request_id = read_request_id(answer)
-                self._log("Graph answered", resource, attempt=attempt, status=answer.status, request_id=request_id)
+                sent = {"status": answer.status, "request_id": read_request_id(answer)}
+                self._log("Graph answered", endpoint=resource.name, attempt=attempt, **sent)
                 return value
             await self.connection.clock.sleep(delay)
+
+    def _delay(self, attempt: int, error: PollError) -> float | None:
+        remaining = self.deadline - self.connection.clock.monotonic()
+        return next_delay(attempt, error, remaining, self.connection.random)
 
     def _log_failure(self, resource: Resource, attempt: int, error: PollError, delay: float | None) -> None:
         """Say how an attempt failed; `delay` is the wait before the next one, in seconds, None where it was the last.
@@ -157,20 +176,20 @@ class GraphClient:
         The sentence is left to whoever ends the poll: it is the same for every attempt.
         """
         details = {"status": error.status, "code": error.code, "request_id": error.request_id, "delay": delay}
-        self._log("an attempt failed", resource, attempt=attempt, reason=error.reason, **details)
+        self._log("an attempt failed", endpoint=resource.name, attempt=attempt, reason=error.reason, **details)
 
-    def _log(self, event: str, resource: Resource, **details: object) -> None:
+    def _log(self, event: str, **details: object) -> None:
         known = {name: value for name, value in details.items() if value is not None}
-        log.debug(event, extra=fields(tenant=self.tenant, endpoint=resource.name, **known))
+        log.debug(event, extra=fields(tenant=self.tenant, **known))
 
-    async def _send(self, resource: Resource, url: str, token: str) -> Answer:
+    async def _send(self, resource: Resource, url: str, token: str, work_lock: AsyncExitStack) -> Answer:
         shared, clock = self.connection, self.connection.clock
         async with shared.limiters.permit(self.cloud.graph, self.application, self.tenant_id):
             began, code = clock.monotonic(), "aborted"
             seconds = min(REQUEST_SECONDS, self.deadline - began)
             try:
                 async with clock.timeout(seconds):
-                    answer = await self._exchange(resource, url, token)
+                    answer = await self._exchange(resource, url, token, work_lock)
                 code = str(answer.status)
             except TimeoutError:
                 code = Reason.TIMEOUT
@@ -182,7 +201,8 @@ class GraphClient:
                 shared.observe(resource.name, code, clock.monotonic() - began)
         return answer
 
-    async def _exchange(self, resource: Resource, url: str, token: str) -> Answer:
+    async def _exchange(self, resource: Resource, url: str, token: str, work_lock: AsyncExitStack) -> Answer:
+        """Send the request and read the answer; a large one holds the only permit for such from now on."""
         headers = {
             "Authorization": f"Bearer {token}",
             "Accept": resource.media_type,
@@ -195,4 +215,7 @@ class GraphClient:
         address = URL(url, encoded=True)
         request = self.connection.session.get(address, headers=headers, allow_redirects=False, proxy=proxy)
         async with request as response:
-            return Answer(response.status, response.headers, await response.read())
+            assert isinstance(response, Response)
+            most = BODY_BYTES if response.status == HTTPStatus.OK else SMALL_BODY_BYTES
+            permit = partial(work_lock.enter_async_context, self.connection.one_large_body)
+            return Answer(response.status, response.headers, await response.read_up_to(most, permit))

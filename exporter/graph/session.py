@@ -17,11 +17,17 @@ from exporter.errors import PollError, Reason
 from exporter.graph.names import Resolver
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from aiohttp.connector import Connection
 
-BODY_BYTES = 32 * 1024 * 1024
+#: Ten times the largest page that Graph has been seen to send.
+BODY_BYTES = 4 * 1024 * 1024
+#: What is not a report is small: a token, a refusal.
+SMALL_BODY_BYTES = 256 * 1024
+#: No page that Graph has been seen to send is larger; of those that are, one is read at a time over all tenants.
+LARGE_BODY_BYTES = 1024 * 1024
 PIECE_BYTES = 1024 * 1024  # so that a page, some 400 kB, is unpacked in one piece
 CONNECTIONS = 100
 SHARE_OF_DESCRIPTORS = 0.25  # where there are so few that this is less
@@ -52,7 +58,7 @@ def open_session(context: ssl.SSLContext) -> aiohttp.ClientSession:
             limit_per_host=max(1, int(most * SHARE_OF_ONE_HOST)),
             resolver=Resolver(),
         ),
-        response_class=_Response,
+        response_class=Response,
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=PIECE_BYTES,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
@@ -62,7 +68,7 @@ def open_session(context: ssl.SSLContext) -> aiohttp.ClientSession:
     return session
 
 
-class _Response(aiohttp.ClientResponse):
+class Response(aiohttp.ClientResponse):
     """Has a largest size, for azure-identity as well, and ends its connection after a 503.
 
     Source: Microsoft Graph documentation, "Best practices": after a 503 a retry has to come over a new connection.
@@ -78,17 +84,28 @@ class _Response(aiohttp.ClientResponse):
         return self
 
     async def read(self) -> bytes:
-        """Read a body of at most BODY_BYTES, counted after decompression."""
+        """Read a small body, as azure-identity does."""
+        self._body = await self.read_up_to(SMALL_BODY_BYTES)
+        return self._body
+
+    async def read_up_to(self, most: int, permit: Callable[[], Awaitable[object]] | None = None) -> bytes:
+        """Read a body of at most `most` bytes after decompression; wait for `permit` before reading a large one on.
+
+        Raises PollError.
+        """
         chunks: list[bytes] = []
         size = 0
         async for chunk in self.content.iter_any():
             size += len(chunk)
-            if size > BODY_BYTES:
+            if size > most:
                 self.close()
-                raise PollError(Reason.MALFORMED, f"an answer is larger than {BODY_BYTES // 2**20} MiB")
+                reason = Reason.MALFORMED if self.status == HTTPStatus.OK else Reason.UNREACHABLE
+                raise PollError(reason, f"an answer is larger than {most // 1024} KiB; it is not read")
             chunks.append(chunk)
-        self._body = b"".join(chunks)
-        return self._body
+            if permit is not None and size > LARGE_BODY_BYTES:
+                await permit()
+                permit = None
+        return b"".join(chunks)
 
 
 def proxy_for(url: str, configured: str | None) -> str | None:

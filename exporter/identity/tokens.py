@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
 from exporter.errors import PollError, Reason
@@ -63,6 +63,7 @@ class TokenSource:
         self._lock = asyncio.Lock()
         self._held: _Held | None = None
         self._asked = 0
+        self._issued = 0
         self._failure: PollError | None = None
         self._pause_until = 0.0
 
@@ -82,6 +83,18 @@ class TokenSource:
                 raise
             self._pause_until = self._clock.monotonic() + RENEW_PAUSE_SECONDS
             return held.text
+
+    @property
+    def number(self) -> int:
+        """Which token the next one is, counted from 1: the one at hand, or one that is still to be asked for."""
+        at_hand = self._held is not None and self._clock.monotonic() < self._held.renew_at
+        return self._issued if at_hand else self._issued + 1
+
+    def renew(self) -> None:
+        """Ask for a new token the next time; the one at hand is for when there is none to be had."""
+        self._pause_until = 0.0
+        if self._held is not None:
+            self._held = replace(self._held, renew_at=self._clock.monotonic())
 
     def reject(self, token: str) -> None:
         """Graph refused `token`: forget it, so that the next one is new."""
@@ -113,6 +126,7 @@ class TokenSource:
             self._log("no token was issued", reason=error.reason, code=error.code, retry_after=error.retry_after)
             raise
         self._count("issued")
+        self._issued += 1
         self._log("a token was issued", seconds=round(issued.lifetime_seconds))
         self._asked += 1
         now = self._clock.monotonic()

@@ -50,6 +50,9 @@ FAILURE_REASON = Family(
     Kind.GAUGE,
     (*TARGET, "reason"),
 )
+THROTTLED = Family(
+    "entra_poll_throttled_total", "Answers 429 (too many requests) of Graph during polls.", Kind.COUNTER, TARGET
+)
 TENANT_INFO = Family(
     "entra_tenant_info",
     "The tenants that are polled here, with the labels that the configuration gives them.",
@@ -77,6 +80,7 @@ HEALTH_FAMILIES = (
     POLLS,
     FAILURES,
     FAILURE_REASON,
+    THROTTLED,
     TENANT_INFO,
     CREDENTIAL_EXPIRY,
 )
@@ -108,5 +112,6 @@ def health_samples(
         yield sample(FAILURE_REASON, 1, source=source, reason=record.error.reason)
     for asked in sorted(name for name, one in records.items() if one.polls or name == source):
         yield sample(POLLS, records[asked].polls, source=asked)
+        yield sample(THROTTLED, records[asked].throttled, source=asked)
         for reason in Reason:
             yield sample(FAILURES, records[asked].failures[reason], source=asked, reason=reason)

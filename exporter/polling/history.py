@@ -18,7 +18,7 @@ class SourceRecord:
     """One source: the last attempt, the last complete report, and how many attempts there were.
 
     `attempted_at` is when the last attempt ended, in seconds since the epoch, `attempted` the same on the monotonic
-    clock; `error` is how it failed, None after a success.
+    clock; `error` is how it failed, None after a success; `throttled` counts Graph's answers 429.
     """
 
     report: Shown | None = None
@@ -28,6 +28,7 @@ class SourceRecord:
     attempted: float | None = None
     duration: float | None = None
     polls: int = 0
+    throttled: int = 0
     failures: Counter[Reason] = field(default_factory=Counter)
 
     def succeeded(self, report: Shown, duration: float) -> None:

@@ -41,7 +41,8 @@ LARGE_ROWS = 50_000
 class Poller:
     """Polls one source of one tenant for as long as it runs, and keeps its snapshot in the store.
 
-    `connect` makes a Graph client for a deadline; `slot` is entered for the time of a poll, with how late it is.
+    `connect` makes a Graph client for a deadline; `slot` is entered for the time of a poll, with how late it is;
+    `token_number` tells which token the next request goes with.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Poller:
         history: History,
         *,
         connect: Callable[[float], Graph],
+        token_number: Callable[[], int],
         slot: Callable[[float], AbstractAsyncContextManager[None]],
         schedule: Schedule,
         store: SnapshotStore,
@@ -62,6 +64,7 @@ class Poller:
         self._tenant = tenant
         self._choice = choice
         self._connect = connect
+        self._token_number = token_number
         self._slot = slot
         self._schedule = schedule
         self._store = store
@@ -70,6 +73,7 @@ class Poller:
         self._storage = storage
         self._unkept: dict[str, Sequence[Sample] | None] = {}
         self._try_preferred = False
+        self._judged_token = 0
         self._aging: Timer | None = None
         self._next_poll: float | None = None
 
@@ -127,6 +131,8 @@ class Poller:
         except PollError as error:
             self._log_failure(error, earlier_error)
             return error
+        finally:
+            self._judged_token = self._token_number()
         self._log_source(report.source, newest.source if newest is not None else self._choice.preferred.name)
         if earlier_error is not None:
             log.info("polls succeed again", extra=self._who())
@@ -135,8 +141,12 @@ class Poller:
         return None
 
     def _preferred_due(self) -> bool:
+        """Tell whether it is time: after a reload, after a day, and with a new token where a permission was missing."""
         due, self._try_preferred = self._try_preferred, False
-        attempted = self.history.records[self._choice.preferred.name].attempted
+        record = self.history.records[self._choice.preferred.name]
+        if record.error is not None and record.error.reason is Reason.FORBIDDEN:
+            due |= self._token_number() != self._judged_token
+        attempted = record.attempted
         return due or attempted is None or self._clock.monotonic() >= attempted + PREFERRED_AGAIN_SECONDS
 
     async def _attempt(self, deadline: float, source: Source) -> Shown:
@@ -166,7 +176,10 @@ class Poller:
                 raise TimeoutError
             async with self._clock.timeout(remaining):
                 graph = self._connect(deadline)
-                report = await source.collect(graph, self._tenant.splits)
+                try:
+                    report = await source.collect(graph, self._tenant.splits)
+                finally:
+                    self.history.records[source.name].throttled += graph.throttled
                 async with graph.work_lock():
                     lines = self._render(report, source)
                     await yield_to_loop()

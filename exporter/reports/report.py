@@ -98,6 +98,10 @@ _REFUSALS = frozenset({Reason.FORBIDDEN, Reason.UNLICENSED, Reason.RETIRED, Reas
 class Graph(Protocol):
     """What a source may ask of Graph, for one tenant during one poll."""
 
+    @property
+    def throttled(self) -> int:
+        """How often Graph has answered 429."""
+
     async def get(self, resource: Resource, query: str, decode: Callable[[bytes], T]) -> T:
         """Get one object."""
 

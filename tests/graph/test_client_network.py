@@ -317,7 +317,7 @@ def test_a_gzip_bomb_stays_small(tmp_path: Path) -> None:
             finally:
                 tracemalloc.stop()
         assert error.reason is MALFORMED
-        assert "larger than 32 MiB" in error.sentence
+        assert "larger than 4096 KiB" in error.sentence
         assert peak < 4 * BODY_BYTES
         assert len(asker.codes) == 1
 
@@ -341,6 +341,6 @@ def test_a_body_without_an_end(tmp_path: Path) -> None:
         async with peer(talk, tls) as port, asking(clock, f"https://127.0.0.1:{port}", trusted) as asker:
             error = await asker.failure()
         assert error.reason is MALFORMED
-        assert sum(sent) < 2 * BODY_BYTES
+        assert sum(sent) < BODY_BYTES + 16 * 2**20  # what lies in sockets and buffers
 
     run(main)

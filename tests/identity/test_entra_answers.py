@@ -449,7 +449,7 @@ def test_an_answer_without_an_end() -> None:
             source.simulation.faults.add(fault(200, bomb, Content_Encoding="gzip", Content_Type="application/json"))
             error = await source.failure()
             assert error.reason is Reason.MALFORMED
-            assert "larger than 32 MiB" in error.sentence
+            assert "larger than 256 KiB" in error.sentence
 
     run(main)
 

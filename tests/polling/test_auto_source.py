@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exporter.config.settings import AUTO
 from exporter.simulator import Ending, Fault, FixedPopulation, graph_error
 from tests.manual_clock import ManualClock, run
 from tests.running import CLIENT_ID, COUNT, DETAILS, HOUR, Daemon, configured, running, simulated
+
+if TYPE_CHECKING:
+    from exporter.config.settings import Tenant
+    from exporter.simulator import SimulatedTenant, Simulation
 
 TENANT = "tenant-1"
 DAY = 24 * HOUR
@@ -21,7 +26,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
 }
 
 
-def refuse_details(daemon: Daemon, kind: str = "forbidden", times: int | None = None) -> None:
+def refuse_details(daemon: Daemon, kind: str = "unlicensed", times: int | None = None) -> None:
     daemon.simulation.faults.add(Fault(endpoint=DETAILS, times=times, **REFUSALS[kind]))
 
 
@@ -47,7 +52,8 @@ def test_where_the_details_are_refused_the_count_is_used(kind: str, reason: str,
             assert exposition.value("entra_up", tenant=TENANT, source=COUNT) == 1
             (users,) = exposition.all("entra_users")
             assert users.labels == {"tenant": TENANT, "source": COUNT, "population": "all"}
-            assert exposition.value("entra_poll_failures_total", source=DETAILS, reason=reason) == 1
+            failures = exposition.value("entra_poll_failures_total", source=DETAILS, reason=reason)
+            assert failures == (5 if reason == "forbidden" else 1)  # with each new token, which lives an hour
             assert exposition.total("entra_poll_failures_total", source=COUNT) == 0
             (line,) = daemon.log_lines("another source is used")
             assert f"source={COUNT}" in line
@@ -114,6 +120,131 @@ def test_a_reload_tries_the_details_again() -> None:
     run(main)
 
 
+def without_consent(daemon: Daemon, *roles: str) -> None:
+    """Let tokens from now on hold these permissions."""
+    daemon.simulation.tenants[simulated(1).tenant_id].consented = {CLIENT_ID: frozenset(roles)}
+
+
+@pytest.mark.parametrize("sources", [(AUTO,), (DETAILS,)])
+def test_consent_that_is_given_later_is_noticed_by_a_reload(sources: tuple[str, ...]) -> None:
+    """A reload asks for a new token, though the old one has an hour to live: the next poll brings the details."""
+    tenant = simulated(1)
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, tenant, configured_tenants=[]) as daemon:
+            without_consent(daemon, "Reports.Read.All")
+            daemon.tenants = [configured(daemon.simulation, tenant, sources=sources, poll_interval=60.0)]
+            await daemon.reload()
+            await clock.sleep(90)
+            assert (await daemon.scrape()).all("entra_users", source=DETAILS) == []
+            without_consent(daemon, "Reports.Read.All", "AuditLog.Read.All")
+            await daemon.reload()
+            await clock.sleep(60)
+            exposition = await daemon.scrape()
+            assert (exposition.source(TENANT), exposition.state(TENANT)) == (DETAILS, "fresh")
+
+    run(main)
+
+
+def test_a_permission_that_is_missing_is_looked_for_with_each_new_token_and_not_with_the_old() -> None:
+    """Polled every minute, the details are asked once for each token; consent is noticed when the token is renewed."""
+    tenant = simulated(1)
+
+    def minutely(simulation: Simulation, one: SimulatedTenant) -> Tenant:
+        return configured(simulation, one, poll_interval=60.0)
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, tenant, configure=minutely) as daemon:
+            without_consent(daemon, "Reports.Read.All")
+            daemon.simulation.tokens.revoke(tenant.tenant_id)
+            await clock.sleep(2.4 * HOUR)
+            assert (await daemon.scrape()).source(TENANT) == COUNT
+            refused = len(daemon.polls_at(tenant))
+            tokens = [one for one in daemon.simulation.requests if one.endpoint == "token"]
+            assert refused <= 5
+            assert len(tokens) <= 2 * refused + 2
+            without_consent(daemon, "Reports.Read.All", "AuditLog.Read.All")
+            await clock.sleep(HOUR)
+            assert (await daemon.scrape()).source(TENANT) == DETAILS
+
+    run(main)
+
+
+def test_a_forbidden_source_is_asked_with_a_new_token_each_time() -> None:
+    """Without another source to fall back to, consent is noticed at the next poll, whatever the token had to live."""
+    tenant = simulated(1)
+
+    def minutely(simulation: Simulation, one: SimulatedTenant) -> Tenant:
+        return configured(simulation, one, poll_interval=60.0, sources=(DETAILS,))
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, tenant, configured_tenants=[]) as daemon:
+            without_consent(daemon)
+            daemon.tenants = [minutely(daemon.simulation, tenant)]
+            await daemon.reload()
+            await clock.sleep(90)
+            assert (await daemon.scrape()).state(TENANT) == "pending"
+            without_consent(daemon, "AuditLog.Read.All")
+            await clock.sleep(60)
+            assert (await daemon.scrape()).state(TENANT) == "fresh"
+
+    run(main)
+
+
+def test_a_gateway_that_forbids_is_no_reason_to_change_the_source() -> None:
+    """What stands in between has refused nothing in Graph's name: the details are asked again, soon."""
+    tenant = simulated(1)
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, tenant, configured_tenants=[]) as daemon:
+            daemon.simulation.faults.add(Fault(endpoint=DETAILS, times=None, status=403, body=b"<html>"))
+            daemon.tenants = [configured(daemon.simulation, tenant)]
+            await daemon.reload()
+            await clock.sleep(HOUR / 2)
+            exposition = await daemon.scrape()
+            assert (exposition.source(TENANT), exposition.state(TENANT)) == (DETAILS, "pending")
+            assert exposition.value("entra_poll_failure_reason", reason="unreachable") == 1
+            assert len(daemon.polls_at(tenant)) >= 3
+            daemon.simulation.faults.clear()
+            await clock.sleep(HOUR)
+            assert (await daemon.scrape()).state(TENANT) == "fresh"
+
+    run(main)
+
+
+def test_400_to_the_plain_request_ends_in_the_count() -> None:
+    """Graph's way of saying that it has no such report: it is retired there, and the count is used."""
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, simulated(1)) as daemon:
+            body = graph_error("BadRequest", "Resource not found for the segment 'authenticationMethods'.")
+            daemon.simulation.faults.add(Fault(endpoint=DETAILS, times=None, status=400, body=body))
+            await clock.sleep(5 * HOUR)
+            exposition = await daemon.scrape()
+            assert (exposition.source(TENANT), exposition.state(TENANT)) == (COUNT, "fresh")
+            assert exposition.value("entra_poll_failures_total", source=DETAILS, reason="retired") == 1
+
+    run(main)
+
+
+def test_the_throttled_tenant_can_be_found() -> None:
+    """Answers 429 are counted for the tenant and the source that met them."""
+    one, other = simulated(1), simulated(2)
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, one, other) as daemon:
+            daemon.simulation.faults.add(Fault(endpoint=DETAILS, tenant_id=one.tenant_id, status=429, times=3))
+            await clock.sleep(2 * HOUR)
+            exposition = await daemon.scrape()
+            found = exposition.all("entra_poll_throttled_total")
+            assert {(each.labels["tenant"], each.labels["source"]): each.value for each in found} == {
+                ("tenant-1", DETAILS): 3,
+                ("tenant-2", DETAILS): 0,
+            }
+
+    run(main)
+
+
 def test_when_both_are_refused_health_is_told_of_the_details() -> None:
     """An unlicensed tenant is told of under userRegistrationDetails, with its reason, and shows no value."""
 
@@ -156,7 +287,7 @@ def test_while_the_count_is_shown_health_is_told_of_it() -> None:
             assert (gone.source(TENANT), gone.state(TENANT)) == (DETAILS, "pending")
             assert gone.report(TENANT) == {}
             assert gone.all(success) == gone.all("entra_report_rows") == [], "the details never had a success"
-            assert gone.value("entra_poll_failure_reason", source=DETAILS, reason="forbidden") == 1
+            assert gone.value("entra_poll_failure_reason", source=DETAILS, reason="unlicensed") == 1
 
     run(main)
 

@@ -49,6 +49,8 @@ NAMES = (DETAILS.name, COUNT.name)
 class Locks:
     """What a Graph client is to a poller here: a lock that nobody else wants."""
 
+    throttled = 0
+
     def work_lock(self) -> AbstractAsyncContextManager[None]:
         from contextlib import nullcontext  # noqa: PLC0415
 
@@ -165,6 +167,7 @@ class Walk:
             Choice(*self.sources),  # type: ignore[arg-type]  # mypy takes a field for one that must be settable
             history,
             connect=lambda _: Locks(),  # type: ignore[arg-type,return-value]
+            token_number=lambda: 0,
             slot=lambda _: Locks().work_lock(),
             schedule=Schedule(self.clock.monotonic(), HOUR, Random(1)),
             store=self.store,

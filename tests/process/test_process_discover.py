@@ -136,7 +136,8 @@ def test_a_list_that_breaks_off_changes_nothing(command: Command, config: Path, 
     partner.faults.add(Fault(endpoint=GDAP, status=403, times=None))
     ended = command(*arguments)
     assert (ended.status, output.read_text()) == (3, before)
-    assert "the list was not read whole, and nothing was written: Graph forbids " in ended.log
+    assert "the list was not read whole, and nothing was written: Graph forbids" in ended.log
+    assert "is application permission DelegatedAdminRelationship.Read.All granted, with admin consent?" in ended.log
 
 
 def test_what_somebody_else_wrote_is_not_lost(command: Command, config: Path) -> None:

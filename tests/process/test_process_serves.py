@@ -213,7 +213,7 @@ def test_without_a_file_the_environments_tenant_is_polled(tmp_path: Path) -> Non
         assert exposition.value("entra_tenant_info", tenant=tenant_id, tenant_id=tenant_id, cloud="global") == 1
         assert exposition.value("entra_poll_interval_seconds", tenant=tenant_id) == 4
         assert process.end(signal.SIGTERM) == 0
-        assert "look at the firewall, DNS and network.proxy" in process.log
+        assert "the proxy cannot be reached; look at network.proxy (https://login.microsoftonline.com)" in process.log
         assert "canary-of-the-environment" not in process.log + text
 
 

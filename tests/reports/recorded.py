@@ -35,6 +35,7 @@ class RecordedGraph:
 
     bodies: Iterable[bytes]
     asked: list[tuple[str, str]] = field(default_factory=list)
+    throttled: int = 0
     sent_at: float | None = NOW
 
     def _answer(self, body: bytes) -> Answer:
