@@ -69,7 +69,7 @@ def files() -> list[Path]:
 def pages() -> list[Page]:
     """Give every page of the documentation."""
     found = sorted(path for path in files() if path.suffix == ".md")
-    return [Page(path) for path in found if path.parent in {ROOT, ROOT / "docs"}]
+    return [Page(path) for path in found if path.parent in {ROOT, ROOT / "docs", ROOT / "docs" / "design"}]
 
 
 def page(name: str) -> Page:

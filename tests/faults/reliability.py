@@ -1,4 +1,4 @@
-"""docs/reliability.md: all cases of the battery in tables, written from what a run of it saw."""
+"""docs/design/fault-battery.md: all cases of the battery in tables, written from what a run of it saw."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.faults.battery import Outcome
 
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+PAGE = Path(__file__).parents[2] / "docs" / "design" / "fault-battery.md"
 HEADER = "| Case | Stimulus | What happened | Well again after |\n|---|---|---|---|\n"
 
 
