@@ -174,6 +174,7 @@ def test_what_is_remembered_is_what_would_be_read(config: Path) -> None:
         ("secret", "t"),
         ("tenants.d/b.yml", f"- {{name: b, tenant_id: {A}}}\n"),
         ("tenants.d/b.yml", f"- {{name: b, tenant_id: {B}, poll_interval: 30s}}\n"),
+        ("tenants.d/b.yml", f"- {{name: b, tenant_id: {B}, poll_interval: 30m}}\n"),
         ("config.yml", config.read_text().replace("defaults: {", f"defaults: {{{lists}, ")),
         ("ids", B),
         ("ids", "x"),
