@@ -48,6 +48,10 @@ CLOUDS: dict[CloudName, Cloud] = {
 }
 
 
+#: The day from which Microsoft delivers no SMS or voice in a cloud, unless the tenant has a telecom provider.
+PHONE_DELIVERY_ENDS: dict[CloudName, str] = {"global": "2027-02-01"}
+
+
 @dataclass(frozen=True, slots=True)
 class Permission:
     """A permission of Graph, and the ids by which an administrator grants it to an application or to a person."""

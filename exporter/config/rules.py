@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from urllib.parse import urlsplit
 
 from exporter.config import durations
@@ -29,6 +30,24 @@ def _not_all(text: str) -> None:
 def _positive(text: str) -> None:
     if not durations.parse_duration(text):
         raise ValueError("no time at all")
+
+
+def _share(text: str) -> None:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise ValueError("not above 0 and at most 1")
+
+
+def _day(text: str) -> None:
+    if text == NEVER:
+        return
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not in the calendar") from None
 
 
 def _port(text: str) -> None:
@@ -88,6 +107,17 @@ POPULATION = Rule(
     r"^[a-z][a-zA-Z0-9_-]{0,31}$",
     _not_all,
     quote=True,
+)
+COVERAGE = Rule(
+    "a share of users",
+    "write a number above 0 and at most 1: 0.95 for 95 %",
+    r"^[0-9]{0,3}(\.[0-9]{0,18})?$",
+    _share,
+    quote=True,
+)
+NEVER = "never"
+DAY_OR_NEVER = Rule(
+    "a day or never", "write 2027-02-01, or never", rf"^({NEVER}|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})$", _day, quote=True
 )
 FILTER = Rule("a filter", "write an OData expression for users, such as employeeType eq 'Employee'", r"^.{1,4000}$")
 OBJECT_ID = Rule("an object id", "give the Object ID, a GUID, from the overview page of the group or the user", GUID)

@@ -129,6 +129,16 @@ class PopulationPart(Part, frozen=True, kw_only=True):
     splits: Annotated[SplitsPart, _said("Labels that split its counts; default: the tenant's")] | UnsetType = UNSET
 
 
+class TargetPart(Part, frozen=True, kw_only=True):
+    """What share of the users should be able to do MFA: of everybody but guests, or of a population."""
+
+    population: (
+        Annotated[str, _text(rules.POPULATION, "The population that it judges; default: everybody but guests")]
+        | UnsetType
+    ) = UNSET
+    coverage: Annotated[float, Meta(gt=0, le=1, description="The share: 0.95 is 95 %", extra={"rule": rules.COVERAGE})]
+
+
 class DefaultsPart(Part, frozen=True, kw_only=True):
     """What every tenant has unless it says otherwise."""
 
@@ -164,6 +174,20 @@ class DefaultsPart(Part, frozen=True, kw_only=True):
     ) = UNSET
     population_interval: (
         Annotated[str, _text(rules.MEMBERSHIP_INTERVAL, "From one reading of membership to the next", default="6h")]
+        | UnsetType
+    ) = UNSET
+    target: (
+        Annotated[TargetPart | list[TargetPart], _said("The share that should be able to do MFA, or a list of such")]
+        | UnsetType
+    ) = UNSET
+    phone_delivery_ends: (
+        Annotated[
+            str,
+            _text(
+                rules.DAY_OR_NEVER,
+                "From when Microsoft delivers no SMS or voice: a date or never; default: 2027-02-01 in global",
+            ),
+        ]
         | UnsetType
     ) = UNSET
     reconcile: (

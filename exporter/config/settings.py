@@ -126,11 +126,20 @@ class Population:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """The share of users that should be able to do MFA, of `population`; of everybody but guests where it is empty."""
+
+    population: str
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """One tenant, everything decided. Times are seconds; `tenant_id` is a GUID in lower case.
 
     `cloud` is one that has a name, or the addresses of another; `sources` is `("auto",)` or names of sources; `splits`
-    are in the order of `exporter.facts.SPLITS`. `file` is where it is configured, None for the environment.
+    are in the order of `exporter.facts.SPLITS`. `file` is where it is configured, None for the
+    environment. `phone_delivery_end` is in seconds since the epoch, None for never.
     """
 
     name: str
@@ -146,6 +155,8 @@ class Tenant:
     population_interval: float = 6 * 3600.0
     reconcile: bool = False
     labels: tuple[tuple[str, str], ...] = ()
+    targets: tuple[Target, ...] = ()
+    phone_delivery_end: float | None = None
     file: Path | None = field(default=None, compare=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import UNSET
@@ -10,10 +11,13 @@ from msgspec import UNSET
 from exporter.config import schema
 from exporter.config.credentials import LoadContext, credential
 from exporter.config.durations import format_duration, parse_duration
-from exporter.config.populations import check_populations, populations
-from exporter.config.settings import AUTO, CloudAddresses, Credential, Population, Tenant, UnusableCredential
+from exporter.config.populations import check_populations, given_populations, populations
+from exporter.config.rules import NEVER
+from exporter.config.settings import AUTO, CloudAddresses, Credential, Population, Target, Tenant, UnusableCredential
+from exporter.config.targets import check_names
+from exporter.config.targets import targets as targets_of
 from exporter.document.rules import Complaint
-from exporter.facts import SOURCES, SPLITS
+from exporter.facts import PHONE_DELIVERY_ENDS, SOURCES, SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +74,7 @@ class TenantReader:
         words = self._words(section, "splits", SPLITS)
         splits = tuple(SPLITS) if words is None else words
         check_populations(section)
+        targets = self._targets(section, splits)
         found = self._credential(section)
         if cloud is None or times is None or found is None or section.is_invalid(""):
             if isinstance(found, UnusableCredential) and found is not self.default_credential:
@@ -90,6 +95,8 @@ class TenantReader:
             population_interval=self._seconds(section, "population_interval", POPULATION_INTERVAL),
             reconcile=bool(self._given(section, "reconcile")),
             labels=() if section.part.labels is UNSET else tuple(sorted(section.part.labels.items())),
+            targets=targets,
+            phone_delivery_end=self._phone_delivery_end(section, cloud),
             file=file,
         )
 
@@ -107,6 +114,23 @@ class TenantReader:
         if splits not in self.default_populations:
             self.default_populations[splits] = populations(self.defaults, splits, self.context)
         return self.default_populations[splits]
+
+    def _targets(self, section: TenantSection, splits: tuple[str, ...]) -> tuple[Target, ...]:
+        giver, found = self._giver(section, "target"), tuple[Target, ...]()
+        if giver:
+            listed = self._giver(section, "populations") or self.defaults
+            check_names(section, giver, [one.part.name for one in given_populations(listed) if not one.is_invalid("")])
+            found = targets_of(giver)
+        if "user_type" not in splits and not any(one.population for one in found):
+            where = (self._giver(section, "splits") or section).location("splits")
+            sentence = "without user_type guests are judged with everybody else; add it, or name a population in target"
+            self.context.warn(where, sentence)
+        return found
+
+    def _phone_delivery_end(self, section: TenantSection, cloud: CloudName | CloudAddresses) -> float | None:
+        built_in = PHONE_DELIVERY_ENDS.get(cloud, NEVER) if isinstance(cloud, str) else NEVER
+        day = self._given(section, "phone_delivery_ends") or built_in
+        return None if day == NEVER else datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
 
     def read_default_populations(self) -> None:
         """Read the lists that the populations of the defaults name, whether or not a tenant has need of them."""

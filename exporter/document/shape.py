@@ -82,6 +82,9 @@ class _Reader:
                 found = self._choice(node, [wanted], path)
             case inspect.BoolType(), Text():
                 found = self._truth(node, path)
+            case inspect.FloatType(), Text():
+                complaint = rule.complaint(node.text) if rule else None
+                found = self._wrong(path, complaint) if complaint else float(node.text)
             case inspect.StrType(), Text():
                 complaint = rule.complaint(node.text) if rule else None
                 found = self._wrong(path, complaint) if complaint else node.text

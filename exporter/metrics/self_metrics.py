@@ -50,6 +50,7 @@ class SelfMetrics:
             shard=str(shard),
             total_shards=str(total_shards),
         )
+        Gauge("entra_exporter_shards", "How many shards there should be.", registry=registry).set(total_shards)
         self._tenants = Gauge("entra_exporter_tenants", "Tenants that this process polls.", registry=registry)
         self._reload_successful = Gauge(
             "entra_exporter_config_last_reload_successful",

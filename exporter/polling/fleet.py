@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from exporter.config.settings import Certificate, Tenant
 from exporter.metrics.exposition import render
 from exporter.metrics.family import sample
-from exporter.polling.health import CREDENTIAL_EXPIRY, TENANT_INFO
+from exporter.polling.health import CREDENTIAL_EXPIRY, PHONE_DELIVERY_END, TARGET_COVERAGE, TENANT_INFO
 from exporter.polling.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -117,6 +117,9 @@ class Fleet:
             cloud = tenant.cloud if isinstance(tenant.cloud, str) else "custom"
             labels = {f"label_{key}": value for key, value in tenant.labels}
             samples = [sample(TENANT_INFO, 1, tenant_id=tenant.tenant_id, cloud=cloud, **labels)]
+            samples += [sample(TARGET_COVERAGE, one.coverage, population=one.population) for one in tenant.targets]
+            if tenant.phone_delivery_end is not None:
+                samples.append(sample(PHONE_DELIVERY_END, tenant.phone_delivery_end))
             if isinstance(tenant.credential, Certificate):
                 samples.append(sample(CREDENTIAL_EXPIRY, max(0.0, tenant.credential.expires_at)))
             self._store.replace((tenant.name, ""), Snapshot(render(samples, tenant=tenant.name)))

@@ -60,6 +60,19 @@ TENANT_INFO = Family(
     ("tenant", "tenant_id", "cloud"),
     prefix="label_",
 )
+TARGET_COVERAGE = Family(
+    "entra_target_coverage_ratio",
+    "The configured share of users that should be able to do MFA, of a population or, where it is empty, of everybody "
+    "but guests.",
+    Kind.GAUGE,
+    ("tenant", "population"),
+)
+PHONE_DELIVERY_END = Family(
+    "entra_phone_delivery_end_timestamp_seconds",
+    "The day from which Microsoft delivers no SMS or voice in the tenant, as configured or as Microsoft announced.",
+    Kind.GAUGE,
+    ("tenant",),
+)
 CREDENTIAL_EXPIRY = Family(
     "entra_credential_expiry_timestamp_seconds",
     "When the certificate of the tenant's credential expires.",
@@ -82,6 +95,8 @@ HEALTH_FAMILIES = (
     FAILURE_REASON,
     THROTTLED,
     TENANT_INFO,
+    TARGET_COVERAGE,
+    PHONE_DELIVERY_END,
     CREDENTIAL_EXPIRY,
 )
 

@@ -44,6 +44,7 @@ def test_three_variables_make_a_tenant() -> None:
             max_staleness=10800.0,
             splits=("user_type", "is_admin"),
             credential=ClientSecret(B, Secret(CANARY)),
+            phone_delivery_end=1801440000.0,
         ),
     )
     assert CANARY not in repr(settings)

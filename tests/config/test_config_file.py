@@ -34,6 +34,7 @@ TENANT = Tenant(
     max_staleness=10800.0,
     splits=("user_type", "is_admin"),
     credential=ManagedIdentity(None),
+    phone_delivery_end=1801440000.0,
 )
 
 
@@ -71,10 +72,12 @@ def test_a_tenant_needs_no_more_than_its_id_and_a_credential(tmp_path: Path) -> 
         ),
         ("poll_interval: 1s", replace(TENANT, poll_interval=1.0, poll_timeout=0.75, max_staleness=3.0)),
         ("poll_timeout: 10m\n  max_staleness: 1d", replace(TENANT, poll_timeout=600.0, max_staleness=86400.0)),
-        ("cloud: china", replace(TENANT, cloud="china")),
+        ("cloud: china", replace(TENANT, cloud="china", phone_delivery_end=None)),
         (
             "cloud: {graph: 'https://Graph.example:8443/', authority: 'https://[::1]:1'}",
-            replace(TENANT, cloud=CloudAddresses("https://graph.example:8443", "https://[::1]:1")),
+            replace(
+                TENANT, cloud=CloudAddresses("https://graph.example:8443", "https://[::1]:1"), phone_delivery_end=None
+            ),
         ),
         ("sources: auto", TENANT),
         (
@@ -129,15 +132,17 @@ def test_defaults_hold_for_every_tenant_and_its_own_keys_win(tmp_path: Path) -> 
         max_staleness=21600.0,
         splits=("user_type",),
         credential=ClientSecret(B, Secret(CANARY)),
+        phone_delivery_end=1801440000.0,
     )
     second = replace(first, name="b", tenant_id=B, cloud="us_gov_l4", credential=ManagedIdentity(None))
+    second = replace(second, phone_delivery_end=None)
     second = replace(second, poll_interval=1800.0, max_staleness=5400.0)
     assert settings.tenants == (first, second)
 
 
 KEYS_OF_TENANT = (
     "cloud, sources, poll_interval, poll_timeout, max_staleness, splits, credential, populations, population_interval, "
-    "reconcile, tenant_id, name or labels"
+    "target, phone_delivery_ends, reconcile, tenant_id, name or labels"
 )
 GUID_MEND = (
     "give the Tenant ID from the overview page of the Entra admin center; a domain name is not enough, because every "

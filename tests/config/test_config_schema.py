@@ -55,6 +55,8 @@ def allows(schema: dict[str, Any], value: object) -> bool:
         case "array", list():
             checks += [allows(schema["items"], part) for part in value]
             checks += [len(value) >= schema.get("minItems", 0)]
+        case "number", float() | int():
+            checks += [schema["exclusiveMinimum"] < value <= schema["maximum"]]
         case "string", str():
             checks += [re.search(schema["pattern"], value) is not None]
         case None, _:
@@ -76,6 +78,14 @@ def allows(schema: dict[str, Any], value: object) -> bool:
         (f"tenants: [{{{TENANT}, cloud: {{graph: 'https://g'}}}}]", False),
         (f"tenants: [{{{TENANT}, sources: []}}]", False),
         (f"tenants: [{{{TENANT}, splits: [user]}}]", False),
+        (f"tenants: [{{{TENANT}, target: {{coverage: 0.5}}}}]", True),
+        (f"tenants: [{{{TENANT}, target: [{{coverage: 1}}]}}]", True),
+        (f"tenants: [{{{TENANT}, target: []}}]", True),
+        (f"tenants: [{{{TENANT}, target: {{coverage: 95}}}}]", False),
+        (f"tenants: [{{{TENANT}, target: {{coverage: 0}}}}]", False),
+        (f"tenants: [{{{TENANT}, target: 0.5}}]", False),
+        (f"tenants: [{{{TENANT}, phone_delivery_ends: never}}]", True),
+        (f"tenants: [{{{TENANT}, phone_delivery_ends: soon}}]", False),
         (f"tenants: [{{{TENANT}, name: -a}}]", False),
         ("tenants: [{credential: {kind: azure_cli}}]", False),
         (f"tenants: [{{tenant_id: {A}, credential: {{kind: azure}}}}]", False),
@@ -121,6 +131,7 @@ def documented(title: str) -> dict[str, str]:
         ("`populations`", "PopulationPart"),
         ("`exclude`", "ExcludePart"),
         ("`cloud`", "CloudAddressesPart"),
+        ("`target`", "TargetPart"),
         ("`network`", "NetworkPart"),
         *((f"`{kind}`", part) for kind, part in KINDS.items()),
     ],

@@ -13,7 +13,7 @@ from exporter.errors import HandshakeFailure, Reason
 from exporter.facts import SPLITS
 from exporter.metrics.exposition import Format
 from exporter.metrics.self_metrics import SelfMetrics
-from exporter.polling.health import TENANT_INFO, health_samples
+from exporter.polling.health import PHONE_DELIVERY_END, TENANT_INFO, health_samples
 from exporter.polling.history import SourceRecord
 from exporter.polling.shown import NO_LINES, State, shown
 from exporter.reports.methods import DEFAULT_METHODS, METHODS, STRENGTH_OF_METHOD, STRENGTHS
@@ -31,7 +31,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "method": (*METHODS, *DEFAULT_METHODS, "other", "unknown"),
     "state": tuple(State),
     "reason": (*Reason, *HandshakeFailure),
-    "population": ("all",),
+    "population": ("all", ""),
     **{split: (*values, "unknown") for split, values in SPLITS.items()},
 }
 
@@ -111,7 +111,7 @@ def test_arithmetic_of_series() -> None:
     report = Report(users=1, samples=(), rows=1, last_updated=1)
     record.succeeded(shown(report, source, NO_LINES, completed_at=1, completed=1), 1)
     health = list(health_samples({source: record}, source, state=State.FRESH, interval=1))
-    around = len(health) + len([TENANT_INFO])
+    around = len(health) + len([TENANT_INFO, PHONE_DELIVERY_END])
     people = list(GeneratedPopulation(seed=1, users=5, maturity=0.5).rows(0))
     counted = []
     for splits in (("user_type", "is_admin"), ("user_type",), ()):

@@ -22,6 +22,7 @@ PROMISED = {
     "build_info": ("gauge", {"version", "revision"}),
     "tenants": ("gauge", set()),
     "shard_info": ("gauge", {"shard", "total_shards"}),
+    "shards": ("gauge", set()),
     "config_last_reload_successful": ("gauge", set()),
     "config_last_reload_success_timestamp_seconds": ("gauge", set()),
     "config_problems": ("gauge", set()),
