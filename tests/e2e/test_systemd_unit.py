@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.e2e
-UNIT = DEPLOY / "systemd" / "entra-mfa-exporter.service"
+FOLDER = DEPLOY / "systemd"
 
 
-@pytest.fixture
-def unit(tmp_path: Path) -> Path:
+@pytest.fixture(params=["entra-mfa-exporter", "entra-mfa-discover"])
+def unit(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """The unit as it is but for the program, which is not installed here; systemd wants to see one."""
-    copy = tmp_path / UNIT.name
-    copy.write_text(re.sub(r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", UNIT.read_text()))
-    return copy
+    for file in FOLDER.glob(f"{request.param}.*"):
+        text = re.sub(r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", file.read_text())
+        (tmp_path / file.name).write_text(text)
+    return tmp_path / f"{request.param}.service"
 
 
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -33,7 +34,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_nothing_to_say(unit: Path) -> None:
     """`systemd-analyze verify` is silent: it exits 0 on unknown keys too, so any word counts."""
-    verified = analyze("verify", str(unit))
+    verified = analyze("verify", *map(str, unit.parent.iterdir()))
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
 
 
