@@ -121,7 +121,7 @@ def make_parser(version: str) -> argparse.ArgumentParser:
             name,
             usage=f"{PROGRAM} {name} {command.words.usage + ' ' if command.words else ''}[FLAGS]",
             help=command.text,
-            description=command.text.capitalize() + ".",
+            description=f"{command.text[0].upper()}{command.text[1:]}.",
             epilog=EPILOG,
             allow_abbrev=False,
             formatter_class=_Formatter,
