@@ -13,9 +13,9 @@ from tests.e2e.viewer import Viewer
 
 IMAGES = ROOT / "docs" / "images"
 STATUS_PAGES = {
-    "status-page.png": (1280, 680, False),
-    "status-page-dark.png": (1280, 680, True),
-    "status-page-phone.png": (390, 2080, False),
+    "status-page.png": (1280, 460, False),
+    "status-page-dark.png": (1280, 460, True),
+    "status-page-phone.png": (390, 760, False),
 }
 DASHBOARDS: dict[str, tuple[str, dict[str, str], int | None]] = {
     "dashboard-coverage.png": ("entra-mfa-coverage", {"tenant": "contoso"}, None),
