@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MAX_PASSWORD_BYTES = 72  # bcrypt's own limit; a longer one is wrong, never cut
 MAX_REMEMBERED = 10_000
 MAX_WAITING = 128
+#: So often a connection that has guessed before comes first.
+GUESSERS_TURN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +58,36 @@ class CrowdedError(Exception):
     """As many comparisons are waiting as there may be: nothing is said of this login."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who sends a login: the address, whether its connection has sent a wrong one before, whether it is still there."""
+
+    address: str
+    has_guessed: bool
+    is_there: Callable[[], bool]
+
+
 @dataclass(eq=False, slots=True)
 class _Question:
-    """A login to be compared, for all who send it. `askers` tell whether their connections are still there."""
+    """A login to be compared, for all who send it."""
 
     user: bytes
-    password: bytes
-    hashed: bytes
+    password: bytes = field(repr=False)
+    hashed: bytes = field(repr=False)
     is_user: bool
     answer: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    askers: list[Callable[[], bool]] = field(default_factory=list)
+    askers: list[Asker] = field(default_factory=list)
+
+
+#: Questions that wait together: whether their connections have guessed before, and an address.
+_Group = tuple[bool, str]
 
 
 class Logins:
     """Says whether a login is right, at a price that a flood of wrong ones cannot raise.
 
-    Comparisons go one at a time. Clients of different addresses are served in turn. Of those of one address the oldest
-    and the newest question are taken alternately: the oldest is sure to come up, and the newest is seldom that of a
-    flood, whose connections ask again only when they have had an answer.
+    Comparisons go one at a time. Connections that have sent no wrong login yet come first, but for every fourth time;
+    among their like, clients of different addresses are served in turn.
     """
 
     def __init__(self) -> None:
@@ -81,53 +95,50 @@ class Logins:
         self._right: dict[bytes, bytes] = {}  # by user: only real users get in, so it cannot grow
         self._wrong: OrderedDict[bytes, None] = OrderedDict()
         self._questions: dict[bytes, _Question] = {}
-        self._line: OrderedDict[str, deque[bytes]] = OrderedDict()
-        self._newest = False
+        self._line: OrderedDict[_Group, deque[bytes]] = OrderedDict()
+        self._compared = 0
         self._worker: asyncio.Task[None] | None = None
 
-    async def accept(
-        self, users: Mapping[bytes, bytes], login: Login, client: str, is_there: Callable[[], bool]
-    ) -> bool:
-        """Compare `login` with `users` (name → bcrypt hash).
-
-        `client` is the address that it came from; `is_there` tells whether it still waits for the answer. Raises
-        CrowdedError.
-        """
+    async def accept(self, users: Mapping[bytes, bytes], login: Login, asker: Asker) -> bool:
+        """Compare `login` with `users` (name → bcrypt hash). Raises CrowdedError."""
         user, key = self._keys(users, login)
         if hmac.compare_digest(self._right.get(user, b""), key):
             return True
         if len(login.password) > MAX_PASSWORD_BYTES or key in self._wrong:
             return False
-        question = self._questions.get(key) or self._enqueue(user, key, users, login, client)
-        question.askers.append(is_there)
-        return await asyncio.shield(question.answer)
+        if key not in self._questions:
+            hashed = users.get(login.user)
+            question = _Question(user, login.password, hashed or decoy(users), hashed is not None)
+            self._enqueue(key, question, (asker.has_guessed, asker.address))
+        self._questions[key].askers.append(asker)
+        return await asyncio.shield(self._questions[key].answer)
 
-    def _enqueue(self, user: bytes, key: bytes, users: Mapping[bytes, bytes], login: Login, client: str) -> _Question:
+    def _enqueue(self, key: bytes, question: _Question, group: _Group) -> None:
         if len(self._questions) >= MAX_WAITING:
-            self._make_room(client)
-        hashed = users.get(login.user)
-        question = _Question(user, login.password, hashed or decoy(users), hashed is not None)
+            self._make_room(group)
         self._questions[key] = question
-        self._line.setdefault(client, deque()).append(key)
+        self._line.setdefault(group, deque()).append(key)
         if self._worker is None:
             self._worker = asyncio.create_task(self._compare_all())
-        return question
 
-    def _make_room(self, client: str) -> None:
-        """Give up a question of the address that has most of them, unless it is that of `client`."""
-        crowd = max(self._line, key=lambda one: len(self._line[one]), default=client)
-        if len(self._line.get(client, ())) >= len(self._line.get(crowd, ())):
+    def _make_room(self, group: _Group) -> None:
+        """Give up a question of those who have guessed, else of the address with most of them, if `group` is better."""
+        worst = max(self._line, key=self._badness, default=group)
+        if self._badness(worst) <= self._badness(group):
             raise CrowdedError
-        self._questions.pop(self._line[crowd].pop()).answer.set_exception(CrowdedError())
-        if not self._line[crowd]:
-            del self._line[crowd]
+        self._questions.pop(self._line[worst].pop()).answer.set_exception(CrowdedError())
+        if not self._line[worst]:
+            del self._line[worst]
+
+    def _badness(self, group: _Group) -> tuple[bool, int]:
+        return group[0], len(self._line.get(group, ()))
 
     async def _compare_all(self) -> None:
         """Compare until no question is left."""
         while self._line:
             key = self._next()
             question = self._questions[key]
-            if any(is_there() for is_there in question.askers):
+            if any(asker.is_there() for asker in question.askers):
                 await self._compare(key, question)
             else:
                 question.answer.set_exception(CrowdedError())  # nobody hears it
@@ -135,12 +146,13 @@ class Logins:
         self._worker = None
 
     def _next(self) -> bytes:
-        client, keys = next(iter(self._line.items()))
-        self._newest = not self._newest
-        key = keys.pop() if self._newest else keys.popleft()
-        del self._line[client]
+        self._compared += 1
+        wanted = self._compared % GUESSERS_TURN == 0
+        group = next((one for one in self._line if one[0] is wanted), next(iter(self._line)))
+        keys = self._line.pop(group)
+        key = keys.popleft()
         if keys:
-            self._line[client] = keys  # behind the other addresses
+            self._line[group] = keys  # behind the other addresses
         return key
 
     async def _compare(self, key: bytes, question: _Question) -> None:

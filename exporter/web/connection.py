@@ -37,6 +37,7 @@ class Connection(web.RequestHandler):
             max_field_size=HEADER_BYTES,
             lingering_time=0,
         )
+        self.has_guessed = False  # a wrong login came over it
         self._headers = headers
         self._head_bytes = 0
 

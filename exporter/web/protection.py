@@ -15,7 +15,8 @@ from exporter.document.last_good import LastGood
 from exporter.errors import Problem
 from exporter.web import answers
 from exporter.web.addresses import neighbourhood
-from exporter.web.basic_auth import CrowdedError, Logins, read_login
+from exporter.web.basic_auth import Asker, CrowdedError, Logins, read_login
+from exporter.web.connection import Connection
 from exporter.web.live_tls import LiveContext
 from exporter.web.rate_limit import TokenBucket
 from exporter.web.web_config import WebConfig, load_web_config
@@ -75,14 +76,17 @@ class WebProtection:
 
     async def _check_login(self, request: web.BaseRequest) -> web.Response | None:
         login = read_login(request.headers.getall("Authorization", ()))
-        if login:
-            client = neighbourhood(request.remote or "")
+        connection = request.protocol
+        if login and isinstance(connection, Connection):
+            address = neighbourhood(request.remote or "")
+            asker = Asker(address, connection.has_guessed, lambda: request.transport is not None)
             try:
-                if await self._logins.accept(self.config.users, login, client, lambda: request.transport is not None):
+                if await self._logins.accept(self.config.users, login, asker):
                     return None
             except CrowdedError:
                 wait = {"Retry-After": str(RETRY_SECONDS)}
                 return answers.text("Too many logins at once; come back.", HTTPStatus.SERVICE_UNAVAILABLE, wait)
+            connection.has_guessed = True
         return answers.text("User name and password, please.", HTTPStatus.UNAUTHORIZED, CHALLENGE)
 
     def _load(self, before: WebConfig) -> WebConfig:
