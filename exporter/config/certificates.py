@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from exporter.document.secret import Secret
 
 PEM_START = b"-----BEGIN "
+#: How the base64 of a PFX file begins: with a DER sequence of some length.
+BASE64_START = b"MI"
+SHORTEST_KEY_BITS = 2048
 ONE_FILE = "one file has to hold the private key and its certificate, as PEM or PFX"
 
 
@@ -26,6 +31,16 @@ class Validity:
 
     not_before: float
     expires_at: float
+
+
+def without_base64(data: bytes) -> bytes:
+    """Return a PFX file as bytes where it is written in base64, as Azure's Key Vault hands it out; else as it is."""
+    if not data.lstrip().startswith(BASE64_START):
+        return data
+    try:
+        return base64.b64decode(b"".join(data.split()), validate=True)
+    except binascii.Error:
+        return data
 
 
 def validity(data: bytes, password: Secret[str] | None) -> Validity:
@@ -39,6 +54,9 @@ def validity(data: bytes, password: Secret[str] | None) -> Validity:
     key, certificates = _from_pem(data, secret) if PEM_START in data else _from_pfx(data, secret)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise UnusableError("the key is not an RSA key", "Entra's certificate credentials need RSA: make a new one")
+    if key.key_size < SHORTEST_KEY_BITS:
+        what = f"the RSA key has {key.key_size} bits, and Entra takes none below {SHORTEST_KEY_BITS}"
+        raise UnusableError(what, "make a new key and certificate, and upload the certificate")
     matching = [each for each in certificates if each.public_key() == key.public_key()]
     if not matching:
         raise UnusableError("no certificate in the file belongs to its key", ONE_FILE)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec import UNSET
 
 from exporter.config import rules, schema
-from exporter.config.certificates import Validity, validity
+from exporter.config.certificates import Validity, validity, without_base64
 from exporter.config.settings import (
     AzureCli,
     Certificate,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from exporter.errors import Problem
 
 MAX_CERTIFICATE_BYTES = 2**20
+QUOTES = frozenset("\"'`")
 NO_TOKEN_FILE = ("the federated token's file does not exist", "correct the path")
 SECRET_KEYS = ("client_secret_file", "client_secret_env", "client_secret")
 
@@ -107,7 +108,19 @@ def _client_secret(
         secret = _given_secret(section, part, context)
     except UnusableError as error:
         return _unusable(section, given[0], error)
-    return ClientSecret(part.client_id, secret) if secret else None
+    if secret is None:
+        return None
+    _warn_of_wrapping(secret, section.location(given[0]), context)
+    return ClientSecret(part.client_id, secret)
+
+
+def _warn_of_wrapping(secret: Secret[str], location: str, context: LoadContext) -> None:
+    """Warn of quotes or blanks around a secret: they are sent with it, and hardly anybody means that."""
+    text = secret.reveal()
+    if text != text.strip():
+        context.warn(location, "there are blanks around the secret, and they are sent with it; remove them")
+    elif len(text) > 1 and text[0] == text[-1] and text[0] in QUOTES:
+        context.warn(location, "there are quotes around the secret, and they are sent with it; remove them")
 
 
 def _given_secret(
@@ -143,8 +156,9 @@ def _certificate(
             password = context.files.secret(section.file(part.password_file))
         except UnusableError as error:
             return _unusable(section, "password_file", error)
+        _warn_of_wrapping(password, section.location("password_file"), context)
     try:
-        data = context.files.read(section.file(part.certificate_file), MAX_CERTIFICATE_BYTES)
+        data = without_base64(context.files.read(section.file(part.certificate_file), MAX_CERTIFICATE_BYTES))
         found = context.validity(data, password)
     except UnusableError as error:
         return _unusable(section, "certificate_file", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from exporter.config.settings import AzureCli, Certificate, ClientSecret, Creden
 from exporter.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 A = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -26,6 +28,7 @@ CANARY = "8Q~canary"
 NOW = datetime(2026, 9, 21, 12, tzinfo=UTC)
 RSA = rsa.generate_private_key(65537, 2048)
 OTHER = rsa.generate_private_key(65537, 2048)
+SHORT = rsa.generate_private_key(65537, 1024)
 EC = ec.generate_private_key(ec.SECP256R1())
 NO_TOKEN = "there is neither token_file nor the variable AZURE_FEDERATED_TOKEN_FILE"
 CLIENT_MEND = "give the Application (client) ID from the application's overview page in Entra"
@@ -190,6 +193,53 @@ CERTIFICATE = f"kind: certificate, client_id: {A}, certificate_file: cert"
 WITH_PASSWORD = f"{CERTIFICATE}, password_file: password"
 
 
+@pytest.mark.parametrize("password", ["", "p"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.encodebytes, lambda data: b"\n" + base64.b64encode(data)])
+def test_a_pfx_in_base64_is_what_it_was_before(tmp_path: Path, password: str, encode: Callable[[bytes], bytes]) -> None:
+    """On one line or on many, as Azure's Key Vault and openssl write it."""
+    (tmp_path / "cert").write_bytes(encode(pfx(password)))
+    (tmp_path / "password").write_text(password)
+    found = credential_of(tmp_path, WITH_PASSWORD if password else CERTIFICATE)
+    assert isinstance(found, Certificate)
+    key, leaf, _ = pkcs12.load_key_and_certificates(found.data.reveal(), password.encode() or None)
+    assert key is not None
+    assert leaf is not None
+    assert leaf.not_valid_after_utc.timestamp() == found.expires_at
+
+
+@pytest.mark.parametrize("text", ["MIIanything", "MII canary", "MI"])
+def test_what_only_looks_like_base64_is_no_pfx(tmp_path: Path, text: str) -> None:
+    """It is said as of any other file."""
+    (tmp_path / "cert").write_text(text)
+    assert "neither PEM nor a PFX file" in problem(tmp_path, CERTIFICATE)
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        ("'s'", "quotes"),
+        ('"s"', "quotes"),
+        ("`s`", "quotes"),
+        (" s", "blanks"),
+        ("s ", "blanks"),
+        ("s'", ""),
+        ("'", ""),
+        ("s s", ""),
+        ("'s\"", ""),
+    ],
+)
+@pytest.mark.parametrize("key", ["client_secret_file: secret", "client_secret_env: SECRET"])
+def test_a_secret_with_something_around_it_is_warned_of(tmp_path: Path, secret: str, words: str, key: str) -> None:
+    """It is used as it is, for it may be meant so; the warning has its location and nothing of the secret."""
+    (tmp_path / "secret").write_text(secret)
+    settings = loaded(tmp_path, f"{SECRET}, {key}", {"SECRET": secret})
+    found = settings.tenants[0].credential
+    assert isinstance(found, ClientSecret)
+    assert found.secret.reveal() == secret
+    location = f"{tmp_path}/config.yml:3:"
+    assert [one.startswith(location) and words in one for one in settings.warnings] == [True] * bool(words)
+
+
 @pytest.mark.parametrize(
     ("data", "password"),
     [
@@ -227,6 +277,14 @@ def test_a_certificate_is_the_same_wherever_it_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "password", "sentence"),
     [
+        (
+            pem(SHORT, certificate(SHORT)),
+            "",
+            (
+                "the RSA key has 1024 bits, and Entra takes none below 2048; "
+                "make a new key and certificate, and upload the certificate"
+            ),
+        ),
         (
             pem(EC, certificate(EC)),
             "",
