@@ -7,7 +7,7 @@ import os
 import random
 from collections import defaultdict
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
@@ -22,9 +22,11 @@ from exporter.config.settings import (
     UnusableCredential,
     WorkloadIdentity,
 )
+from exporter.directory.families import DIRECTORY_FAMILIES
+from exporter.directory.keeper import MembershipKeeper
 from exporter.facts import Cloud, SourceName
 from exporter.graph.client import GraphClient, GraphConnection
-from exporter.graph.limits import Limiters, RequestLimits
+from exporter.graph.limits import DIRECTORY_LIMITS, Limiters, RequestLimits
 from exporter.graph.session import make_ssl_context, open_session, proxy_for
 from exporter.identity.request import asker
 from exporter.identity.tokens import TokenSource
@@ -72,8 +74,8 @@ def _source(name: SourceName) -> Source:
 
 SOURCES: dict[str, Source] = {name: _source(name) for name in facts.SOURCES}
 DETAILS, COUNT = SOURCES["userRegistrationDetails"], SOURCES["credentialUserRegistrationCount"]
-ENDPOINTS = tuple(resource.name for source in SOURCES.values() for resource in source.resources)
-FAMILIES = (*REPORT_FAMILIES, *HEALTH_FAMILIES)
+ENDPOINTS = tuple(resource.name for resources in (*facts.SOURCES.values(), facts.DIRECTORY) for resource in resources)
+FAMILIES = (*REPORT_FAMILIES, *DIRECTORY_FAMILIES, *HEALTH_FAMILIES)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Options:
     total_shards: int = 1
     storage_path: Path | None = None
     limits: RequestLimits = MICROSOFTS_LIMITS
+    directory_limits: RequestLimits = DIRECTORY_LIMITS
 
 
 class Assembly:
@@ -113,9 +116,11 @@ class Assembly:
             self.storage = ReportStorage(options.storage_path, clock, self.self_metrics.storage_write_failed)
         self._limits = options.limits.for_one_of(options.total_shards)
         self._limiters = Limiters(self._limits, clock)
+        self._directory_limiters = Limiters(options.directory_limits.for_one_of(options.total_shards), clock)
         self._slots = defaultdict[Cloud, asyncio.Semaphore](lambda: asyncio.Semaphore(POLLS_AT_ONCE))
         self._random = random.Random()  # noqa: S311 - for jitter
         self._tokens: dict[str, tuple[object, TokenSource]] = {}
+        self._keepers: dict[str, MembershipKeeper] = {}
         self._connection: GraphConnection | None = None
 
     @asynccontextmanager
@@ -141,9 +146,14 @@ class Assembly:
         return [one for one in settings.tenants if owner(one.tenant_id, options.total_shards) == options.shard]
 
     def forget_others(self, tenants: Iterable[Tenant]) -> None:
-        """Let go of the tokens and secrets of all tenants but these, who ask for new tokens: a consent may be new."""
+        """Let go of the tokens, secrets and membership of all tenants but these.
+
+        These ask for new tokens: a consent may be new.
+        """
         names = {tenant.name for tenant in tenants}
         self._tokens = {name: held for name, held in self._tokens.items() if name in names}
+        read = {tenant.name for tenant in tenants if tenant.populations or tenant.reconcile}
+        self._keepers = {name: keeper for name, keeper in self._keepers.items() if name in read}
         for _, source in self._tokens.values():
             source.renew()
 
@@ -173,7 +183,20 @@ class Assembly:
             key=(tenant.name, source),
             clock=self.clock,
             storage=self.storage,
+            keeper=self._keeper(tenant) if DETAILS in choice.sources else None,
         )
+
+    def _keeper(self, tenant: Tenant) -> MembershipKeeper | None:
+        """Make the keeper of a tenant's membership; it goes on with what the one before holds."""
+        if not tenant.populations and not tenant.reconcile:
+            return None
+        self._keepers[tenant.name] = MembershipKeeper(
+            tenant,
+            connect=partial(self.directory_client, tenant, self.tokens(tenant)),
+            clock=self.clock,
+            earlier=self._keepers.get(tenant.name),
+        )
+        return self._keepers[tenant.name]
 
     def client(self, tenant: Tenant, tokens: TokenSource, deadline: float) -> GraphClient:
         """Make a client for what is asked of one tenant until `deadline`, a monotonic time."""
@@ -181,6 +204,12 @@ class Assembly:
         application = application_of(tenant)
         cloud, name = cloud_of(tenant), tenant.name
         return GraphClient(self._connection, cloud, name, tenant.tenant_id, application, tokens, deadline)
+
+    def directory_client(self, tenant: Tenant, tokens: TokenSource, deadline: float) -> GraphClient:
+        """Make a client like `client`, for what Graph counts against the directory's limits and not the reports'."""
+        assert self._connection is not None
+        connection = replace(self._connection, limiters=self._directory_limiters)
+        return replace(self.client(tenant, tokens, deadline), connection=connection)
 
     def tokens(self, tenant: Tenant) -> TokenSource:
         """Return the tenant's token source: the one it had, unless whom it asks, or with what, has changed."""

@@ -74,7 +74,9 @@ class PollError(ExporterError):
 
     `sentence` says what is wrong and what to do; `status` is the HTTP status, `code` Graph's or Entra's own error
     code, `request_id` Graph's `request-id` (what Microsoft's support asks for), `retry_after` the seconds that the
-    service asked us to wait. `rhythm` says when to try again: that of the reason, unless more is known.
+    service asked us to wait. `rhythm` says when to try again: that of the reason, unless more is known. `words` is what
+    Graph says of a filter that it refuses: it may repeat the filter, so it is for whoever runs `check`, and stands in
+    no log, page or metric.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class PollError(ExporterError):
         request_id: str | None = None,
         retry_after: float | None = None,
         rhythm: Rhythm | None = None,
+        words: str | None = None,
     ) -> None:
         super().__init__(sentence)
         self.reason = reason
@@ -96,6 +99,7 @@ class PollError(ExporterError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.rhythm = rhythm or usual_rhythm(reason)
+        self.words = words
 
 
 class EmptyReportError(PollError):

@@ -90,7 +90,7 @@ def _lists(part: schema.PopulationPart | schema.ExcludePart, ids: frozenset[str]
         given=any(key is not UNSET for key in (part.filter, part.groups, part.users, part.users_file)),
         filter=None if part.filter is UNSET else part.filter,
         groups=() if part.groups is UNSET else tuple(dict.fromkeys(group.lower() for group in part.groups)),
-        users=array("q", sorted(map(hash, ids or ()))).tobytes(),
+        users=array("q", sorted(hash(one) or 1 for one in ids or ())).tobytes(),
     )
 
 

@@ -8,17 +8,18 @@ for its id, as it does where duplicates in the report are found.
 from __future__ import annotations
 
 from array import array
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 #: 64 bits, the hash of an id; 0 stands for an empty slot.
 HASH = "q"
 #: 32 bits: one for each of the lists that are told apart.
 BITS = "I"
-ALL_BITS = 2**32 - 1
 SMALLEST = 64
 #: Slots that are walked over at once, which takes two milliseconds at most.
 PIECE = 4096
@@ -76,16 +77,28 @@ class IdTable:
             return
         larger = IdTable()
         larger._hashes, larger._bits = _slots(slots)
-        yield from larger.copy_from(self, ALL_BITS)
+        yield from larger.copy_from(self, {1 << bit: 1 << bit for bit in range(32)})
         self._hashes, self._bits = larger._hashes, larger._bits
 
-    def copy_from(self, other: IdTable, bits: int) -> Iterator[None]:
-        """Set those of `bits` that `other` has, for whom it has them, in pieces."""
+    def copy_from(self, other: IdTable, bits: Mapping[int, int]) -> Iterator[None]:
+        """Set for whom `other` has one of `bits` what stands there for it, in pieces."""
+        translated: dict[int, int] = {}
         for start in range(0, len(other._hashes), PIECE):
             end = start + PIECE
             for number, found in zip(other._hashes[start:end], other._bits[start:end], strict=True):
-                if found & bits:
-                    self.add((number,), found & bits)
+                if found not in translated:
+                    translated[found] = _sum(new for old, new in bits.items() if found & old)
+                if translated[found]:
+                    self.add((number,), translated[found])
+            yield
+
+    def clear(self, bits: int) -> Iterator[None]:
+        """Take `bits` from everybody, in pieces."""
+        kept = self._bits
+        for start in range(0, len(kept), PIECE):
+            for slot in range(start, min(start + PIECE, len(kept))):
+                if kept[slot] & bits:
+                    kept[slot] &= ~bits
             yield
 
     def count(self, counts: Counter[int]) -> Iterator[None]:
@@ -93,6 +106,10 @@ class IdTable:
         for start in range(0, len(self._bits), PIECE):
             counts.update(self._bits[start : start + PIECE])
             yield
+
+
+def _sum(bits: Iterable[int]) -> int:
+    return reduce(or_, bits, 0)
 
 
 def _slots(number: int) -> tuple[array[int], array[int]]:

@@ -46,6 +46,12 @@ class RequestLimits:
         )
 
 
+#: Of the directory, which counts resource units: 3,500 in ten seconds for an application in the smallest tenants,
+#: 75,000 for one over all its tenants. A request of ours costs four at most.
+#: Source: the same page, "Identity and access service limits".
+DIRECTORY_LIMITS = RequestLimits(per_tenant=500, over_all_tenants=5_000)
+
+
 class Limiters:
     """The limits of every application and tenant; they outlive a reload, as Graph's own counters do."""
 

@@ -29,6 +29,7 @@ T = TypeVar("T")
 #: The statuses with which a machine in between says that it may pass.
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
 CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,99}")
+LONGEST_WORDS = 300
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -59,6 +60,7 @@ class Collection(msgspec.Struct, Generic[T]):
 
 class _ErrorDetail(msgspec.Struct):
     code: str
+    message: object = ""
 
 
 class _Envelope(msgspec.Struct):
@@ -83,6 +85,8 @@ def decipher(answer: Answer, decode: Callable[[bytes], T], resource: Resource, n
         return replace(value, sent_at=answer.sent_at(now)) if isinstance(value, Page) else value
     detail = _error_detail(answer)
     error = _stranger(answer) if detail is None else _refusal(answer, detail.code, resource, plain=plain)
+    if detail is not None and resource.eventual and answer.status == HTTPStatus.BAD_REQUEST:
+        error.words = _one_line(str(detail.message)) or None
     raise _signed(error, answer, now)
 
 
@@ -125,6 +129,12 @@ def _error_detail(answer: Answer) -> _ErrorDetail | None:
         return _envelope_decoder.decode(answer.text).error
     except UNREADABLE:
         return None
+
+
+def _one_line(text: str) -> str:
+    """Cut a text of Graph's to what fits on a line of a terminal, without anything that a terminal would obey."""
+    printable = "".join(character if character.isprintable() else " " for character in text[: 4 * LONGEST_WORDS])
+    return " ".join(printable.split())[:LONGEST_WORDS]
 
 
 def _stranger(answer: Answer) -> PollError:

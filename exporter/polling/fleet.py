@@ -93,7 +93,7 @@ class Fleet:
             self._stop(key, member)
 
     def _stop(self, key: Key, member: _Member) -> None:
-        member.poller.stop()
+        member.poller.leave()
         if member.task is not None:
             member.task.cancel()
         del self._members[key]

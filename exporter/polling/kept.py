@@ -14,19 +14,19 @@ import msgspec
 from exporter.errors import Reason
 from exporter.facts import SPLITS
 from exporter.metrics.family import Sample, sample
+from exporter.polling.shown import POPULATION
 from exporter.reports.entries import is_count
-from exporter.reports.report import IDENTITY, REPORT_FAMILIES, USERS, Report
+from exporter.reports.report import IDENTITY, REPORT_FAMILIES, USERS, PopulationReport, Report
 from exporter.reports.words import UNKNOWN, WORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from exporter.config.settings import Tenant
     from exporter.metrics.family import Family
     from exporter.polling.history import SourceRecord
 
 FORMAT = 1
-POPULATION = "all"
 FAMILIES = {family.name: family for family in REPORT_FAMILIES}
 
 
@@ -111,24 +111,31 @@ def encode_attempt(tenant: Tenant, source: str, record: SourceRecord, next_poll:
     return msgspec.json.encode(head) + b"\n"
 
 
-def encode_report(record: SourceRecord, samples: Sequence[Sample]) -> bytes:
-    """Write the second line, of the report that the record holds and its samples."""
-    report = record.report
-    assert report is not None
-    families: dict[str, _Series] = {}
-    for one in samples:
-        labels, values = tuple(name for name, _ in one.labels), tuple(value for _, value in one.labels)
-        families.setdefault(one.family.name, _Series(labels, [])).values.append((values, int(one.value)))
+def encode_report(record: SourceRecord, report: Report) -> bytes:
+    """Write the second line, of the report that the record holds: its figures, and those of its populations."""
+    shown = record.report
+    assert shown is not None
     kept = _Report(
-        report.completed_at,
+        shown.completed_at,
         report.users,
         report.rows,
         report.duplicate_rows,
         report.incomplete_rows,
         report.last_updated,
-        {POPULATION: _Population("", families)},
+        {
+            POPULATION: _Population("", _series(report.samples)),
+            **{one.name: _Population(one.definition, _series(one.samples)) for one in report.populations},
+        },
     )
     return msgspec.json.encode(kept) + b"\n"
+
+
+def _series(samples: Iterable[Sample]) -> dict[str, _Series]:
+    families: dict[str, _Series] = {}
+    for one in samples:
+        labels, values = tuple(name for name, _ in one.labels), tuple(value for _, value in one.labels)
+        families.setdefault(one.family.name, _Series(labels, [])).values.append((values, int(one.value)))
+    return families
 
 
 def report_line(content: bytes) -> bytes:
@@ -180,7 +187,8 @@ def _checked(kept: _Report, tenant: Tenant) -> Report:
         raise UnusableFileError("one of its numbers is not a number of users or rows")
     samples = tuple(_samples(kept.populations[POPULATION], tenant.splits))
     users = [int(one.value) for one in samples if one.family is USERS]
-    if len({(one.family.name, one.labels) for one in samples}) < len(samples) or sum(users) != kept.users:
+    _check_distinct(samples)
+    if sum(users) != kept.users:
         raise UnusableFileError("its numbers do not fit together")
     return Report(
         users=kept.users,
@@ -189,7 +197,23 @@ def _checked(kept: _Report, tenant: Tenant) -> Report:
         duplicate_rows=kept.duplicate_rows,
         incomplete_rows=kept.incomplete_rows,
         last_updated=kept.last_updated,
+        populations=tuple(_populations(kept, tenant)),
     )
+
+
+def _populations(kept: _Report, tenant: Tenant) -> Iterator[PopulationReport]:
+    """Give the populations that are still defined as they were; the rest is left out."""
+    for one in tenant.populations:
+        found = kept.populations.get(one.name)
+        if found is not None and found.definition == one.definition:
+            samples = tuple(_samples(found, one.splits))
+            _check_distinct(samples)
+            yield PopulationReport(one.name, one.definition, samples)
+
+
+def _check_distinct(samples: tuple[Sample, ...]) -> None:
+    if len({(one.family.name, one.labels) for one in samples}) < len(samples):
+        raise UnusableFileError("its numbers do not fit together")
 
 
 def _samples(population: _Population, splits: tuple[str, ...]) -> Iterator[Sample]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exporter.directory.membership import Membership
 from exporter.errors import PollError, Reason
 from exporter.event_loop import yield_to_loop
 from exporter.logs import fields
@@ -14,17 +16,18 @@ from exporter.memory import give_back_memory
 from exporter.metrics.exposition import render
 from exporter.polling.choice import PREFERRED_AGAIN_SECONDS
 from exporter.polling.health import health_samples
-from exporter.polling.shown import NO_LINES, Shown, State, shown
-from exporter.polling.snapshot import Snapshot
-from exporter.polling.status import status
+from exporter.polling.shown import NO_LINES, POPULATION, Shown, ShownPopulation, State, shown, shown_population
+from exporter.polling.snapshot import Coverage, Snapshot
+from exporter.polling.status import coverages, status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from exporter.clock import Clock, Timer
     from exporter.config.settings import Tenant
-    from exporter.metrics.family import Family, Sample
+    from exporter.directory.keeper import MembershipKeeper
+    from exporter.metrics.family import Family
     from exporter.polling.choice import Choice
     from exporter.polling.history import History, SourceRecord
     from exporter.polling.schedule import Schedule
@@ -33,9 +36,10 @@ if TYPE_CHECKING:
     from exporter.reports.report import Graph, Report, Source
 
 log = logging.getLogger(__name__)
-POPULATION = "all"
 #: So many rows leave memory behind that is worth giving back.
 LARGE_ROWS = 50_000
+#: So much of a poll may be spent waiting for the first reading of membership.
+WAITING_SHARE = 0.25
 
 
 class Poller:
@@ -59,6 +63,7 @@ class Poller:
         key: tuple[str, str],
         clock: Clock,
         storage: ReportStorage | None = None,
+        keeper: MembershipKeeper | None = None,
     ) -> None:
         self.history = history
         self._tenant = tenant
@@ -71,14 +76,21 @@ class Poller:
         self._key = key
         self._clock = clock
         self._storage = storage
-        self._unkept: dict[str, Sequence[Sample] | None] = {}
+        self._keeper = keeper
+        self._unkept: dict[str, Report | None] = {}
         self._try_preferred = False
         self._judged_token = 0
         self._aging: Timer | None = None
         self._next_poll: float | None = None
+        if keeper is not None:
+            keeper.changed = self.show
 
     async def run(self) -> None:
         """Poll whenever it is due, until cancelled."""
+        async with self._reading_membership():
+            await self._poll_when_due()
+
+    async def _poll_when_due(self) -> None:
         due = self._schedule.first_due
         while True:
             self._next_poll = self._wall(due)
@@ -91,7 +103,8 @@ class Poller:
 
     async def poll(self) -> PollError | None:
         """Poll once and replace the snapshot; return what went wrong."""
-        error = await self._poll()
+        async with self._reading_membership():
+            error = await self._poll()
         self.show()
         await self._keep(self._next_due())
         return error
@@ -100,22 +113,53 @@ class Poller:
         """Replace the snapshot by what is known now, and again as soon as time changes the state."""
         self.stop()
         now, newest = self._clock.monotonic(), self.history.newest()
+        if newest is not None and newest.lines and not self._is_shown(newest):
+            newest = self._expire(newest)
+        changes = [at for at in self._changes(newest) if at > now]
+        if changes:
+            self._aging = self._clock.call_later(min(changes) - now, self.show)
+        self._replace(self._lines(newest) if newest is not None else NO_LINES)
+
+    def _changes(self, newest: Shown | None) -> Iterator[float]:
+        """Give the times at which what is shown changes by itself."""
         if newest is not None:
-            if newest.lines and not self._is_shown(newest):
-                newest = self._expire(newest)
-            changes = [at for at in (newest.missed, newest.completed + self._tenant.max_staleness) if at > now]
-            if changes:
-                self._aging = self._clock.call_later(min(changes) - now, self.show)
-        self._replace(newest.lines if newest is not None else NO_LINES)
+            yield from (newest.missed, newest.completed + self._tenant.max_staleness)
+        outdated = self._keeper.holdings.next_outdated(self._clock.monotonic()) if self._keeper else None
+        if outdated is not None:
+            yield outdated
+
+    def _lines(self, newest: Shown) -> Mapping[Family, bytes]:
+        """Put the lines of all users and of the populations together."""
+        lines = [newest.lines, *(one.lines for one in self._visible(newest).values())]
+        families = dict.fromkeys(family for each in lines for family in each)
+        return {family: b"".join(each.get(family, b"") for each in lines) for family in families}
+
+    def _visible(self, newest: Shown | None) -> Mapping[str, ShownPopulation]:
+        """Give the populations that are still defined as they were counted, and not too old, by name."""
+        found: dict[str, ShownPopulation] = {}
+        for one in self._tenant.populations:
+            counted = newest.populations.get(one.name) if newest is not None else None
+            outdated = self._keeper is not None and self._keeper.holdings.is_outdated(one, self._clock.monotonic())
+            if counted is not None and counted.definition == one.definition and not one.unusable and not outdated:
+                found[one.name] = counted
+        return found
 
     def stop(self) -> None:
         """Stop what happens by itself; `run` is for its owner to cancel."""
         if self._aging is not None:
             self._aging.cancel()
 
+    def leave(self) -> None:
+        """Show nothing any more: another poller may take over."""
+        self.stop()
+        if self._keeper is not None:
+            self._keeper.changed = lambda: None
+
     def try_preferred_again(self) -> None:
-        """Under `auto`, ask the preferred source at the next poll."""
+        """Under `auto`, ask the preferred source at the next poll; read the populations that could not be read."""
         self._try_preferred = True
+        if self._keeper is not None:
+            self._keeper.read_again()
 
     async def _poll(self) -> PollError | None:
         before, record = self._state(), self._told()[1]
@@ -154,21 +198,18 @@ class Poller:
         clock, record = self._clock, self.history.records[source.name]
         began = clock.monotonic()
         try:
-            report, lines = await self._collect(deadline, source)
+            found = await self._collect(deadline, source)
         except PollError as error:
             now = clock.monotonic()
             record.failed(error, clock.time(), now, now - began)
             self._unkept[source.name] = None
             raise
-        now = clock.monotonic()
-        found = shown(report, source.name, lines, completed_at=clock.time(), completed=now)
-        record.succeeded(found, now - began)
-        self._unkept[source.name] = report.samples
-        if report.rows >= LARGE_ROWS:
+        record.succeeded(found, found.completed - began)
+        if found.rows >= LARGE_ROWS:
             await asyncio.to_thread(give_back_memory)
         return found
 
-    async def _collect(self, deadline: float, source: Source) -> tuple[Report, Mapping[Family, bytes]]:
+    async def _collect(self, deadline: float, source: Source) -> Shown:
         """Collect and render. The one broad `except`: a bug in here costs this tenant this poll, and nobody else."""
         remaining = deadline - self._clock.monotonic()
         try:
@@ -177,12 +218,13 @@ class Poller:
             async with self._clock.timeout(remaining):
                 graph = self._connect(deadline)
                 try:
-                    report = await source.collect(graph, self._tenant.splits)
+                    report = await source.collect(graph, self._tenant.splits, self._membership)
                 finally:
                     self.history.records[source.name].throttled += graph.throttled
                 async with graph.work_lock():
                     lines = self._render(report, source)
                     await yield_to_loop()
+                    populations = await self._render_populations(report, source)
         except PollError:
             raise
         except TimeoutError:
@@ -194,10 +236,28 @@ class Poller:
             raise PollError(
                 Reason.INTERNAL, "a bug of the exporter; its traceback is in the log, please report it"
             ) from None
-        return report, lines
+        self._unkept[source.name] = report
+        now, at = self._clock.monotonic(), self._clock.time()
+        return shown(report, source.name, lines, completed_at=at, completed=now, populations=populations)
 
     def _render(self, report: Report, source: Source) -> Mapping[Family, bytes]:
         return render(report.samples, tenant=self._tenant.name, source=source.name, population=POPULATION)
+
+    async def _render_populations(self, report: Report, source: Source) -> Mapping[str, ShownPopulation]:
+        """Render the populations, each a piece of work."""
+        rendered = {}
+        for one in report.populations:
+            rendered[one.name] = shown_population(one, source.name, self._tenant.name)
+            await yield_to_loop()
+        return rendered
+
+    async def _membership(self) -> Membership:
+        if self._keeper is None:
+            return Membership(tuple(one for one in self._tenant.populations if not one.unusable))
+        return await self._keeper.current(self._tenant.poll_timeout * WAITING_SHARE)
+
+    def _reading_membership(self) -> AbstractAsyncContextManager[None]:
+        return self._keeper.running() if self._keeper is not None else nullcontext()
 
     def _is_shown(self, report: Shown) -> bool:
         return report.state(None, self._clock.monotonic(), self._tenant.max_staleness) is not State.EXPIRED
@@ -245,18 +305,22 @@ class Poller:
         """Keep what the last attempts brought, so that the next process begins with it."""
         unkept, self._unkept = self._unkept, {}
         if self._storage is not None:
-            for source, samples in unkept.items():
+            for source, report in unkept.items():
                 record = self.history.records[source]
-                await self._storage.keep(self._tenant, source, record, samples, self._wall(due))
+                await self._storage.keep(self._tenant, source, record, report, self._wall(due))
 
     def _replace(self, lines: Mapping[Family, bytes]) -> None:
         (source, record), state, interval = self._told(), self._state(), self._tenant.poll_interval
-        samples = health_samples(self.history.records, source, state=state, interval=interval)
+        samples = [*health_samples(self.history.records, source, state=state, interval=interval)]
+        parts: tuple[Coverage, ...] = ()
+        if self._keeper is not None:
+            samples += self._keeper.holdings.samples(self._clock.monotonic())
+            parts = tuple(coverages(self._visible(record.report), self._keeper.holdings))
         health = render(samples, tenant=self._tenant.name)
         preferred = self._choice.preferred.name
         refusal = self.history.records[preferred].error if source != preferred else None
         fallback = refusal.sentence if refusal else None
-        page = status(self._tenant, source, record, state, next_poll=self._next_poll, fallback=fallback)
+        page = status(self._tenant, source, record, state, next_poll=self._next_poll, fallback=fallback, parts=parts)
         self._store.replace(self._key, Snapshot({**lines, **health}, page))
 
     def _wall(self, monotonic: float) -> float:

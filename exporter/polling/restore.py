@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from exporter.errors import PollError
 from exporter.metrics.exposition import render
 from exporter.polling.history import SourceRecord
-from exporter.polling.poller import POPULATION
-from exporter.polling.shown import Shown, shown
+from exporter.polling.shown import POPULATION, Shown, shown, shown_population
 
 if TYPE_CHECKING:
     from exporter.clock import Clock
@@ -59,6 +58,7 @@ def _shown(kept: Kept, tenant: Tenant, source: str, clock: Clock) -> Shown | Non
         completed_at=kept.completed_at,
         completed=_monotonic(kept.completed_at, clock),
         missed=_monotonic(kept.next_poll + tenant.poll_timeout, clock),
+        populations={one.name: shown_population(one, source, tenant.name) for one in kept.report.populations},
     )
 
 

@@ -11,13 +11,18 @@ from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from exporter.metrics.exposition import render
+from exporter.reports.report import USERS, status_totals
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporter.errors import PollError
     from exporter.metrics.family import Family
-    from exporter.reports.report import Report
+    from exporter.reports.report import PopulationReport, Report
 
+#: The population of all users, which is always there.
+POPULATION = "all"
 NO_LINES: Mapping[Family, bytes] = MappingProxyType({})
 
 
@@ -31,12 +36,23 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ShownPopulation:
+    """The rendered lines of one population, the digest of the definition by which it was counted, and its totals."""
+
+    definition: str
+    lines: Mapping[Family, bytes] = field(repr=False)
+    users: int
+    statuses: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One complete report of `source`: its rendered lines, its totals, its times.
 
     `completed_at` is when its poll ended, in seconds since the epoch; `completed` and `missed` are on the monotonic
     clock: the same moment, and the one from which it is stale because a poll did not take place (only a report that
-    was kept over a restart has that). `statuses` are users by registration status, over all splits.
+    was kept over a restart has that). `statuses` are users by registration status, over all splits. `populations` are
+    the populations that it told of, by name.
     """
 
     source: str
@@ -50,6 +66,7 @@ class Shown:
     completed_at: float
     completed: float
     missed: float = inf
+    populations: Mapping[str, ShownPopulation] = field(default_factory=dict)
 
     def state(self, error: PollError | None, now: float, max_staleness: float) -> State:
         """Tell its state at `now`, a monotonic time; `error` is how the last poll failed, if it did."""
@@ -59,7 +76,7 @@ class Shown:
 
     def without_lines(self) -> Shown:
         """Return what remains of it when it is too old to be shown."""
-        return replace(self, lines=NO_LINES)
+        return replace(self, lines=NO_LINES, populations={})
 
 
 def shown(
@@ -70,8 +87,9 @@ def shown(
     completed_at: float,
     completed: float,
     missed: float = inf,
+    populations: Mapping[str, ShownPopulation] = MappingProxyType({}),
 ) -> Shown:
-    """Make what is shown of `report`, whose samples `lines` are."""
+    """Make what is shown of `report`, whose samples `lines` are, and those of its populations `populations`."""
     return Shown(
         source=source,
         lines=lines,
@@ -84,4 +102,15 @@ def shown(
         completed_at=completed_at,
         completed=completed,
         missed=missed,
+        populations=populations,
+    )
+
+
+def shown_population(report: PopulationReport, source: str, tenant: str) -> ShownPopulation:
+    """Make what is shown of one population."""
+    return ShownPopulation(
+        report.definition,
+        render(report.samples, tenant=tenant, source=source, population=report.name),
+        users=sum(int(one.value) for one in report.samples if one.family is USERS),
+        statuses=status_totals(report.samples),
     )

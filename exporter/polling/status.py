@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.directory.holdings import RECONCILE
 from exporter.polling.shown import State
-from exporter.polling.snapshot import Status
+from exporter.polling.snapshot import Coverage, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from exporter.config.settings import Tenant
+    from exporter.directory.holdings import Holdings
     from exporter.polling.history import SourceRecord
+    from exporter.polling.shown import ShownPopulation
 
 #: The status that stands for "can do MFA" on the status page: the first that the report tells.
 MFA_STATUSES = ("mfaCapable", "mfaRegistered")
 
 
 def status(
-    tenant: Tenant, source: str, record: SourceRecord, state: State, *, next_poll: float | None, fallback: str | None
+    tenant: Tenant,
+    source: str,
+    record: SourceRecord,
+    state: State,
+    *,
+    next_poll: float | None,
+    fallback: str | None,
+    parts: tuple[Coverage, ...] = (),
 ) -> Status:
     """Make the status of `tenant` from the record of the source that is told of.
 
-    `fallback` says why it is not the preferred one.
+    `fallback` says why it is not the preferred one; `parts` are its populations.
     """
     report = record.report if state in {State.FRESH, State.STALE} else None
     statuses = report.statuses if report else {}
@@ -43,4 +55,22 @@ def status(
         reason=error.reason if error else None,
         fallback=fallback,
         labels=tenant.labels,
+        populations=parts,
     )
+
+
+def coverages(shown: Mapping[str, ShownPopulation], holdings: Holdings) -> Iterator[Coverage]:
+    """Say of each population how far it is, or why nobody knows; `shown` are those that are shown, by name."""
+    problems = holdings.problems()
+    for one in holdings.tenant.populations:
+        found = shown.get(one.name)
+        yield Coverage(
+            one.name,
+            users=found.users if found else None,
+            mfa_users=next((found.statuses[word] for word in MFA_STATUSES if word in found.statuses), None)
+            if found
+            else None,
+            problem=problems.get(one.name),
+        )
+    if RECONCILE in problems:
+        yield Coverage("reconcile", problem=problems[RECONCILE])

@@ -22,12 +22,12 @@ from exporter.logs import fields
 from exporter.polling.kept import Kept, UnusableFileError, decode, encode_attempt, encode_report, report_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection
 
     from exporter.clock import Clock
     from exporter.config.settings import Tenant
-    from exporter.metrics.family import Sample
     from exporter.polling.history import SourceRecord
+    from exporter.reports.report import Report
 
 log = logging.getLogger(__name__)
 FLAG = "--storage.path"
@@ -98,17 +98,17 @@ class ReportStorage:
         return None
 
     async def keep(
-        self, tenant: Tenant, source: str, record: SourceRecord, samples: Sequence[Sample] | None, next_poll: float
+        self, tenant: Tenant, source: str, record: SourceRecord, report: Report | None, next_poll: float
     ) -> None:
-        """Write the record of a tenant and source; `samples` are those of its report, None where that is the old one.
+        """Write the record of a tenant and source; `report` is its report, None where that is the old one.
 
         `next_poll` is when it is polled again, in seconds since the epoch.
         """
         attempt = encode_attempt(tenant, source, record, next_poll)
-        report = None if samples is None else encode_report(record, samples)
+        line = None if report is None else encode_report(record, report)
         path = self._path / _file_name(tenant.tenant_id, source)
         try:
-            await asyncio.to_thread(_write, path, attempt, report)
+            await asyncio.to_thread(_write, path, attempt, line)
         except OSError as error:
             self._write_failed()
             if not self._failing:

@@ -21,8 +21,10 @@ from exporter.reports.report import (
     FEATURE_OF_STATUS,
     REGISTERED_USERS,
     USERS,
+    AskMembership,
     Graph,
     Report,
+    ask_nobody,
     check_report,
     raise_broken_off,
 )
@@ -63,7 +65,12 @@ class CredentialUserRegistrationCount:
         """Ask as a poll does: as a rule it is one request."""
         await self.collect(graph, ())
 
-    async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:  # noqa: ARG002 - it has none
+    async def collect(
+        self,
+        graph: Graph,
+        splits: tuple[str, ...],  # noqa: ARG002 - it has none
+        membership: AskMembership = ask_nobody,  # noqa: ARG002 - it tells of no single user
+    ) -> Report:
         """Read the whole collection. An empty one is no report; more than one object is not the documented shape."""
         found = await _read_pages(graph)
         check_report(RESOURCE.name, len(found), says_nothing=False)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeAlias, TypeVar
 
+from exporter.directory.membership import NOBODY, Membership
 from exporter.errors import EmptyReportError, PollError, Reason
 from exporter.facts import SPLITS
 from exporter.metrics.family import Family, Kind, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Iterable
     from contextlib import AbstractAsyncContextManager
 
     from exporter.facts import Resource, SourceName
@@ -48,7 +50,22 @@ STRENGTH_USERS = Family(
     Kind.GAUGE,
     (*LABELS, "strength"),
 )
-REPORT_FAMILIES = (USERS, REGISTERED_USERS, METHOD_USERS, DEFAULT_METHOD_USERS, STRENGTH_USERS)
+MISSING_USERS = Family(
+    "entra_population_missing_users",
+    "Members of the population of whom the report has no row, as of the last complete poll.",
+    Kind.GAUGE,
+    IDENTITY,
+)
+REPORT_FAMILIES = (USERS, REGISTERED_USERS, METHOD_USERS, DEFAULT_METHOD_USERS, STRENGTH_USERS, MISSING_USERS)
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationReport:
+    """What the report says of one population; `definition` tells it from another that had its name."""
+
+    name: str
+    definition: str
+    samples: tuple[Sample, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +78,20 @@ class Report:
     duplicate_rows: int = 0
     incomplete_rows: int = 0
     last_updated: float | None = None
+    populations: tuple[PopulationReport, ...] = ()
 
     def status_totals(self) -> dict[str, int]:
         """Users by registration status over all splits; what the source does not tell is not in it."""
-        users: Counter[str] = Counter()
-        for one in self.samples:
-            if one.family is REGISTERED_USERS:
-                users[dict(one.labels)["status"]] += int(one.value)
-        return dict(users)
+        return status_totals(self.samples)
+
+
+def status_totals(samples: Iterable[Sample]) -> dict[str, int]:
+    """Add up users by registration status."""
+    users: Counter[str] = Counter()
+    for one in samples:
+        if one.family is REGISTERED_USERS:
+            users[dict(one.labels)["status"]] += int(one.value)
+    return dict(users)
 
 
 def check_report(name: str, users: int, *, says_nothing: bool) -> None:
@@ -93,6 +116,14 @@ def raise_broken_off(error: PollError, pages: int, name: str) -> NoReturn:
 
 
 _REFUSALS = frozenset({Reason.FORBIDDEN, Reason.UNLICENSED, Reason.RETIRED, Reason.MALFORMED})
+
+
+AskMembership: TypeAlias = Callable[[], Awaitable[Membership]]
+
+
+async def ask_nobody() -> Membership:
+    """Say that there are no populations."""
+    return NOBODY
 
 
 class Graph(Protocol):
@@ -126,5 +157,8 @@ class Source(Protocol):
     async def probe(self, graph: Graph) -> None:
         """Ask the least that shows whether the report can be read. Raises PollError."""
 
-    async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
-        """Collect one complete report, split by `splits`. Raises PollError; there is no half report."""
+    async def collect(self, graph: Graph, splits: tuple[str, ...], membership: AskMembership = ask_nobody) -> Report:
+        """Collect one complete report, split by `splits`. Raises PollError; there is no half report.
+
+        A source that tells of each user asks for `membership` and counts populations as well.
+        """

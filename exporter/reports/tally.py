@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from exporter.facts import SPLITS
+from exporter.facts import SPLITS, USER_TYPES
 from exporter.metrics.family import Family, Sample, sample
 from exporter.reports.methods import DEFAULT_METHODS, METHODS, STRENGTH_OF_METHOD, STRENGTHS, strength
 from exporter.reports.report import (
@@ -31,14 +31,18 @@ METHODS_SAID, DEFAULT_METHOD_SAID = "methods", "default method"
 class Tally:
     """Counts by cell and word. What a row does not say is counted as unknown, never as false.
 
-    `incomplete` counts the users whose rows do not say everything.
+    `incomplete` counts the users whose rows do not say everything, `said` are the facts that some row said: a tally of
+    some of the users shares that of all. `user_types` are those that are counted: they alone have cells.
     """
 
-    def __init__(self, splits: tuple[str, ...]) -> None:
+    def __init__(
+        self, splits: tuple[str, ...], user_types: tuple[str, ...] = USER_TYPES, said: set[str] | None = None
+    ) -> None:
         self.incomplete = 0
+        self.said: set[str] = set() if said is None else said
         self._splits = splits
+        self._known = {**SPLITS, "user_type": user_types}
         self._users: Counter[Cell] = Counter()
-        self._said: set[str] = set()
         self._counts = {
             REGISTERED_USERS: WordCounts(STATUSES),
             METHOD_USERS: WordCounts(STRENGTH_OF_METHOD),
@@ -66,13 +70,12 @@ class Tally:
             METHODS_SAID: methods,
             DEFAULT_METHOD_SAID: default_method,
         }
-        self._said |= {name for name, value in facts.items() if value is not None}
+        self.said |= {name for name, value in facts.items() if value is not None}
         self.incomplete += 0 if is_complete(row) else users
 
     def _cell(self, row: Row) -> Cell:
-        user_type = (row.user_type or "").lower()
         values = {
-            "user_type": user_type if user_type in SPLITS["user_type"] else UNKNOWN,
+            "user_type": user_type_of(row),
             "is_admin": UNKNOWN if row.is_admin is None else str(row.is_admin).lower(),
         }
         return tuple(values[split] for split in self._splits)
@@ -85,7 +88,7 @@ class Tally:
     @property
     def says_nothing(self) -> bool:
         """Whether there is nothing to show but a total."""
-        return not self._said & {*STATUSES, METHODS_SAID, DEFAULT_METHOD_SAID, *self._splits}
+        return not self.said & {*STATUSES, METHODS_SAID, DEFAULT_METHOD_SAID, *self._splits}
 
     def samples(self) -> tuple[Sample, ...]:
         """Every known combination of what was said, 0 included, and whatever else was found."""
@@ -93,7 +96,7 @@ class Tally:
 
     def _samples(self) -> Iterator[Sample]:
         known = list(
-            itertools.product(*(SPLITS[split] if split in self._said else (UNKNOWN,) for split in self._splits))
+            itertools.product(*(self._known[split] if split in self.said else (UNKNOWN,) for split in self._splits))
         )
         cells = known + sorted(self._users.keys() - set(known))
         for cell in cells:
@@ -107,13 +110,19 @@ class Tally:
 
     def _known_words(self) -> dict[Family, tuple[str, ...]]:
         """Give the words that have a series in every cell, be it 0."""
-        methods_said = METHODS_SAID in self._said
+        methods_said = METHODS_SAID in self.said
         return {
-            REGISTERED_USERS: tuple(status for status in STATUSES if status in self._said),
+            REGISTERED_USERS: tuple(status for status in STATUSES if status in self.said),
             METHOD_USERS: METHODS if methods_said else (),
-            DEFAULT_METHOD_USERS: DEFAULT_METHODS if DEFAULT_METHOD_SAID in self._said else (),
+            DEFAULT_METHOD_USERS: DEFAULT_METHODS if DEFAULT_METHOD_SAID in self.said else (),
             STRENGTH_USERS: STRENGTHS if methods_said else (),
         }
 
     def _labels(self, cell: Cell) -> dict[str, str]:
         return dict(zip(self._splits, cell, strict=True))
+
+
+def user_type_of(row: Row) -> str:
+    """Return the user type of a row, as the label has it."""
+    user_type = (row.user_type or "").lower()
+    return user_type if user_type in USER_TYPES else UNKNOWN

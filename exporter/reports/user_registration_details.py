@@ -6,8 +6,8 @@ not mention them; where Graph refuses them with 400 the report is read without.
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import MAXYEAR, datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from exporter.directory.membership import NOBODY, Membership
+from exporter.directory.table import id_hash
 from exporter.errors import PollError, Reason
 from exporter.event_loop import yield_to_loop
 from exporter.facts import SOURCES, SourceName
-from exporter.reports.report import Graph, Report, check_report, raise_broken_off
+from exporter.reports.populations import Kinds, PopulationTallies
+from exporter.reports.report import AskMembership, Graph, Report, ask_nobody, check_report, raise_broken_off
 from exporter.reports.rows import FIELDS, Row, decode_page, forget_users, is_complete
-from exporter.reports.tally import Tally
+from exporter.reports.tally import Tally, user_type_of
 
 if TYPE_CHECKING:
     from exporter.graph.protocol import Page
@@ -59,10 +62,11 @@ def _read(stamp: str) -> float:
 class Reading:
     """One walk over the pages: counts the rows and lets them go."""
 
-    def __init__(self, splits: tuple[str, ...]) -> None:
+    def __init__(self, splits: tuple[str, ...], membership: Membership = NOBODY) -> None:
         self.pages = 0
         self._tally = Tally(splits)
-        self._kinds: Counter[Row] = Counter()
+        self.populations = PopulationTallies(membership, self._tally.said)
+        self._kinds = Kinds(membership)
         self._seen_ids: set[int] = set()
         self._rows = self._duplicates = self._incomplete = self._fruitless = 0
         self._newest = 0.0
@@ -70,29 +74,30 @@ class Reading:
     def take(self, page: Page[Row | None]) -> None:
         """Count the users of a page who were not seen before."""
         self.pages += 1
-        new = self._new(page.rows)
+        new, hashes = self._new(page.rows)
         self._rows += len(page.rows)
         times = map(_seconds, {row.last_updated_date_time for row in new})
         self._newest = max([self._newest, *(one for one in times if one <= page.sent_at + CLOCK_SECONDS)])
         forget_users(new)
-        self._kinds.update(new)
+        self._kinds.add(new, hashes)
         self._fruitless = 0 if new else self._fruitless + 1
         if self._fruitless >= FRUITLESS_PAGES and page.next_link is not None:
             raise PollError(Reason.INCOMPLETE, f"{FRUITLESS_PAGES} pages of {RESOURCE.name} brought no new user")
 
-    def _new(self, rows: list[Row | None]) -> list[Row]:
-        """Give the rows whose users were not seen before.
+    def _new(self, rows: list[Row | None]) -> tuple[list[Row], list[int]]:
+        """Give the rows whose users were not seen before, and the hashes of their ids, 0 where there is none.
 
         A 64-bit hash stands for an id, in which case does not matter. Without an id nobody can tell: each such row is a
         user. What is no row is nobody.
         """
-        new, seen_ids = [], self._seen_ids
+        new, hashes, seen_ids = [], [], self._seen_ids
         for row in rows:
             if row is None:
                 self._incomplete += 1
                 continue
+            number = 0
             if row.id:
-                number = hash(row.id.lower())
+                number = id_hash(row.id)
                 if number in seen_ids:
                     self._duplicates += 1
                     continue
@@ -100,7 +105,8 @@ class Reading:
             else:
                 self._incomplete += is_complete(row)
             new.append(row)
-        return new
+            hashes.append(number)
+        return new, hashes
 
     def tally(self, most: int) -> bool:
         """Tally some kinds if there are more than `most`; tell whether there are still."""
@@ -109,8 +115,9 @@ class Reading:
 
     def _tally_some(self, number: int) -> None:
         for _ in range(number):
-            row, users = self._kinds.popitem()
-            self._tally.add(users, row)
+            bits, row, users = self._kinds.pop()
+            for tally in (self._tally, *self.populations.holding(bits, user_type_of(row), users)):
+                tally.add(users, row)
 
     def report(self) -> Report:
         """Make the report of all that was taken. Raises PollError where that is none."""
@@ -145,7 +152,11 @@ async def _build_report(reading: Reading, graph: Graph) -> Report:
         async with graph.work_lock():
             left = reading.tally(0)
     async with graph.work_lock():
-        return reading.report()
+        report, populations = reading.report(), []
+        for one in reading.populations.reports():
+            await yield_to_loop()
+            populations.append(one)
+    return replace(report, populations=tuple(populations))
 
 
 class UserRegistrationDetails:
@@ -163,11 +174,11 @@ class UserRegistrationDetails:
                 raise
             await graph.get(RESOURCE, PLAIN, decode_page)
 
-    async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
+    async def collect(self, graph: Graph, splits: tuple[str, ...], membership: AskMembership = ask_nobody) -> Report:
         """Read every page. A paging token that has expired costs one new start, `$select` refused a plain request."""
-        query, restarts = SELECTED, 1
+        query, restarts, members = SELECTED, 1, await membership()
         while True:
-            reading = Reading(splits)
+            reading = Reading(splits, members)
             try:
                 await _read_pages(reading, graph, query)
             except PollError as error:

@@ -24,8 +24,10 @@ from exporter.reports.report import (
     METHOD_USERS,
     REGISTERED_USERS,
     USERS,
+    AskMembership,
     Graph,
     Report,
+    ask_nobody,
     check_report,
 )
 from exporter.reports.words import UNKNOWN
@@ -83,7 +85,12 @@ class UsersRegistered:
         """Ask one function for everybody."""
         await _ask(graph, BY_FEATURE, {})
 
-    async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
+    async def collect(
+        self,
+        graph: Graph,
+        splits: tuple[str, ...],
+        membership: AskMembership = ask_nobody,  # noqa: ARG002 - it tells of no single user
+    ) -> Report:
         """Ask both functions for each cell, one after the other, and then for everybody."""
         cells = [
             (labels, await _count(graph, labels))

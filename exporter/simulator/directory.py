@@ -61,6 +61,9 @@ class Directory(Protocol):
     def users(self, at: float, /) -> Mapping[str, User]:
         """Return the users by id, as they are at this time (seconds since the epoch)."""
 
+    def size(self, at: float, /) -> int:
+        """Return how many users there are, more or less, without a look at each."""
+
 
 @dataclass(kw_only=True)
 class FixedDirectory:
@@ -72,6 +75,10 @@ class FixedDirectory:
     def users(self, _at: float, /) -> Mapping[str, User]:
         """Return the users by id."""
         return {user["id"]: user for user in self.people}
+
+    def size(self, _at: float, /) -> int:
+        """Return how many users there are."""
+        return len(self.people)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -93,6 +100,10 @@ class ReportedDirectory:
         if self._kept is None or self._kept[:2] != (population, generation):
             self._kept = population, generation, _reported(population.rows(generation))
         return self._kept[2]
+
+    def size(self, at: float, /) -> int:
+        """Return how many users there are."""
+        return len(self.users(at))
 
 
 def _reported(rows: Iterable[Any]) -> Mapping[str, User]:
@@ -117,6 +128,10 @@ class GeneratedDirectory:
         if self._kept is None or self._kept[0] != generation:
             self._kept = generation, self._made(generation)
         return self._kept[1]
+
+    def size(self, at: float, /) -> int:
+        """Return how many users the report lists."""
+        return len(self.population.rows(self.population.generation(at)))
 
     def _made(self, generation: int) -> Mapping[str, User]:
         break_glass = set(self._break_glass_desks())
