@@ -1,5 +1,5 @@
 #!/bin/sh
-# Registers the exporter as an application in Microsoft Entra ID, with the one permission that it needs, and gives it
+# Registers the exporter as an application in Microsoft Entra ID, with the permissions that it needs, and gives it
 # consent and a credential. Needs the Azure CLI, and `az login --allow-no-subscriptions` in the tenant before, as somebody
 # who may consent to application permissions: a Privileged Role Administrator or a Global Administrator.
 #
@@ -17,6 +17,8 @@ Usage: register.sh [OPTION]... --certificate FILE.crt | --federated ISSUER SUBJE
   --no-credential             leave that to you, or to later
   --name NAME                 the application's display name (entra-mfa-exporter)
   --totals                    ask for Reports.Read.All, which reads totals only, instead of AuditLog.Read.All
+  --filters                   ask for User.Read.All as well: for populations with a filter, and for reconcile
+  --groups                    ask for GroupMember.ReadBasic.All as well: for populations with groups
   --multi-tenant              for a provider: one application that customers' tenants can consent to
   --dry-run                   print the commands and run none
 END
@@ -24,8 +26,12 @@ END
 
 # Microsoft Graph, and its application permissions: the same in every tenant and every cloud.
 graph=00000003-0000-0000-c000-000000000000
-permission_name=AuditLog.Read.All
-permission=b0afded3-3588-46d8-8b3d-9842eff778da
+audit_log=b0afded3-3588-46d8-8b3d-9842eff778da
+reports=230c1aed-a721-4c5d-9cb4-a90514e508ef
+users=df021288-bdef-4463-88db-98f22de89214
+group_members=8222c640-cae5-4860-8d11-b32cfad95e03
+report_permission=AuditLog.Read.All=$audit_log
+more_permissions=
 name=entra-mfa-exporter
 audience=AzureADMyOrg
 credential=
@@ -49,7 +55,9 @@ while [ $# -gt 0 ]; do
     --federated) need "$1" $# 2; credential=federated issuer=$2 subject=$3; shift 2 ;;
     --no-credential) credential=none ;;
     --name) need "$1" $# 1; name=$2; shift ;;
-    --totals) permission_name=Reports.Read.All permission=230c1aed-a721-4c5d-9cb4-a90514e508ef ;;
+    --totals) report_permission=Reports.Read.All=$reports ;;
+    --filters) more_permissions="$more_permissions User.Read.All=$users" ;;
+    --groups) more_permissions="$more_permissions GroupMember.ReadBasic.All=$group_members" ;;
     --multi-tenant) audience=AzureADMultipleOrgs ;;
     --dry-run) dry_run=yes ;;
     --help) usage; exit 0 ;;
@@ -118,13 +126,15 @@ if [ -z "$(ask '' ad sp list --filter "appId eq '$app'" --query '[].appId')" ]; 
 fi
 
 held=$(ask '' ad app permission list --id "$app" --query "[?resourceAppId=='$graph'].resourceAccess[].id")
-case $held in
-  *"$permission"*) say "It asks for $permission_name already" ;;
-  *)
-    say "Asking for the application permission $permission_name"
-    change ad app permission add --id "$app" --api "$graph" --api-permissions "$permission=Role" --output none
-    ;;
-esac
+for wanted in $report_permission $more_permissions; do
+  case $held in
+    *"${wanted#*=}"*) say "It asks for ${wanted%=*} already" ;;
+    *)
+      say "Asking for the application permission ${wanted%=*}"
+      change ad app permission add --id "$app" --api "$graph" --api-permissions "${wanted#*=}=Role" --output none
+      ;;
+  esac
+done
 
 # A new service principal takes a while to be known everywhere: the consent is tried again until it is.
 say "Giving admin consent in this tenant"

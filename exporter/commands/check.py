@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from exporter.assembly import COUNT, DETAILS, SOURCES, Assembly, Options
 from exporter.clock import Clock
+from exporter.commands.checked_populations import PopulationCheck, directory_permissions, is_of_directory
 from exporter.commands.findings import Finding, Findings
 from exporter.commands.options import (
     asking_gently,
@@ -66,7 +67,7 @@ def run(arguments: Arguments, progress: Progress) -> int:
         put(f"{found.as_json() if arguments[CHECK_FORMAT] == 'json' else found.as_table()}\n")
     if found.problems:
         return UNUSABLE
-    return NO_ANSWER if found.unanswered else DONE
+    return NO_ANSWER if found.unanswered or found.unread else DONE
 
 
 def chosen(tenants: tuple[Tenant, ...], words: Sequence[str], problems: list[Problem]) -> tuple[Tenant, ...]:
@@ -91,6 +92,8 @@ async def ask_tenants(options: Options, settings: Settings, progress: Progress, 
             findings = await _ask(assembly, tenant)
         if not _answers(tenant, findings):
             found.unanswered.append(tenant.name)
+        elif any(one.ok is False and is_of_directory(one) for one in findings):
+            found.unread.append(tenant.name)
         progress.step(f", {len(found.unanswered)} cannot be polled; last: {tenant.name}")
         return findings
 
@@ -99,7 +102,8 @@ async def ask_tenants(options: Options, settings: Settings, progress: Progress, 
         asked = [tasks.create_task(one(tenant)) for tenant in tenants]
     progress.end()
     found.findings = [finding for task in asked for finding in task.result()]
-    found.unanswered.sort(key=found.tenants.index)
+    for names in (found.unanswered, found.unread):
+        names.sort(key=found.tenants.index)
     return found
 
 
@@ -109,7 +113,8 @@ def _sources(tenant: Tenant) -> list[Source]:
 
 def _answers(tenant: Tenant, findings: list[Finding]) -> bool:
     """Tell whether a poll would bring reports: every source, or one of the two that `auto` chooses from."""
-    answered = [one.ok is True for one in findings if one.subject != "token"]
+    names = {source.name for source in _sources(tenant)}
+    answered = [one.ok is True for one in findings if one.subject in names]
     return any(answered) if tenant.sources == (AUTO,) else bool(answered) and all(answered)
 
 
@@ -127,7 +132,8 @@ async def _ask(assembly: Assembly, tenant: Tenant) -> list[Finding]:
             findings.append(Finding(tenant.name, source.name, ok=False, sentence=_advice(source, error, claims)))
         else:
             findings.append(Finding(tenant.name, source.name, ok=True, sentence="the first page can be read"))
-    return findings
+    directory = assembly.directory_client(tenant, assembly.tokens(tenant), client.deadline)
+    return findings + await PopulationCheck(tenant, directory, claims.permissions if claims else None).findings()
 
 
 def _token_finding(tenant: Tenant, claims: Claims | None) -> Finding:
@@ -139,9 +145,10 @@ def _token_finding(tenant: Tenant, claims: Claims | None) -> Finding:
 
 
 def _superfluous(tenant: Tenant, claims: Claims | None) -> list[Finding]:
-    """Name what the token holds beyond what the tenant's sources need: the exporter should hold one permission."""
+    """Name what the token holds beyond what the tenant's sources and populations need."""
     needed = {resource.permission.name for source in _sources(tenant) for resource in source.resources}
-    extra = sorted((claims.permissions if claims else set()) - needed - HARMLESS - {LICENCE_CHECK})
+    needed |= directory_permissions(tenant) | HARMLESS | {LICENCE_CHECK}
+    extra = sorted((claims.permissions if claims else set()) - needed)
     if not extra:
         return []
     return [Finding(tenant.name, "token", ok=None, sentence=f"{', '.join(extra)} is not needed here; remove it")]

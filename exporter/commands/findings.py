@@ -25,13 +25,17 @@ class Finding:
 
 @dataclass
 class Findings:
-    """All that a check found. `unanswered` are the tenants of which no report can be had."""
+    """All that a check found.
+
+    `unanswered` are the tenants of which no report can be had, `unread` those of which one, but not every population.
+    """
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     tenants: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     asked: bool = False
 
     def only_failures(self) -> Findings:
@@ -40,7 +44,7 @@ class Findings:
 
     def as_json(self) -> str:
         """Write it for a program."""
-        ok = not self.problems and not self.unanswered
+        ok = not (self.problems or self.unanswered or self.unread)
         content = {"ok": ok, **asdict(self), "problems": [str(problem) for problem in self.problems]}
         return msgspec.json.format(msgspec.json.encode(content)).decode()
 
@@ -58,10 +62,12 @@ class Findings:
 
     def _summary(self) -> str:
         total = len(self.tenants)
-        sentence = f"{total - len(self.unanswered)} of {_tenants(total)} can be polled"
-        return (
-            f"{sentence}; no report can be had of: {', '.join(self.unanswered)}." if self.unanswered else f"{sentence}."
-        )
+        parts = [f"{total - len(self.unanswered)} of {_tenants(total)} can be polled"]
+        if self.unanswered:
+            parts.append(f"no report can be had of: {', '.join(self.unanswered)}")
+        if self.unread:
+            parts.append(f"not every population can be read of: {', '.join(self.unread)}")
+        return "; ".join(parts) + "."
 
 
 def _tenants(number: int) -> str:

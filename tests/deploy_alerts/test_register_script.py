@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from exporter.facts import AUDIT_LOG, REPORTS
+from exporter.facts import AUDIT_LOG, GROUP_MEMBERS, REPORTS, USERS
 from exporter.simulator.certificate import server_context
 from tests.e2e.servers import require
 from tests.shipped_alerts import DEPLOY
@@ -169,6 +169,14 @@ def test_totals_only(azure: Azure) -> None:
     """With --totals the permission is that of the count report."""
     azure.run("--no-credential", "--totals")
     assert f"{REPORTS.application_id}=Role" in azure.changes()[2]
+
+
+def test_populations_ask_for_what_they_need(azure: Azure) -> None:
+    """`--filters` and `--groups` ask for one permission more each, once; without them there is none."""
+    azure.run("--no-credential", "--filters", "--groups")
+    added = [line for line in azure.changes() if "permission add" in line]
+    wanted = (AUDIT_LOG, USERS, GROUP_MEMBERS)
+    assert [line.split("--api-permissions ")[1] for line in added] == [f"{one.application_id}=Role" for one in wanted]
 
 
 @pytest.mark.parametrize(("refusals", "status"), [(3, 0), (9, 1)])

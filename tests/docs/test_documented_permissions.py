@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from exporter.facts import SOURCES
+from exporter.facts import DIRECTORY, SOURCES
 from tests.docs.pages import page
 from tests.shipped_alerts import DEPLOY
 
@@ -12,11 +12,12 @@ TEXT = page("docs/permissions.md").text
 SCRIPT = (DEPLOY / "entra" / "register.sh").read_text()
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 GRAPH = "00000003-0000-0000-c000-000000000000"
-APPLICATION = {one.permission_id for resources in SOURCES.values() for one in resources if not one.delegated}
+RESOURCES = [one for resources in (*SOURCES.values(), DIRECTORY) for one in resources]
+APPLICATION = {one.permission_id for one in RESOURCES if not one.delegated}
 
 
 def test_ids() -> None:
-    """The page and the script name Microsoft Graph and the two application permissions, and no other id."""
+    """The page and the script name Microsoft Graph and the application permissions, and no other id."""
     assert set(UUID.findall(TEXT)) == set(UUID.findall(SCRIPT)) == APPLICATION | {GRAPH}
 
 

@@ -1,0 +1,99 @@
+"""What `check` finds of the populations of a tenant: whom each list holds, what is missing, what it will cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.commands.findings import Finding
+from exporter.directory.lists import count_enabled_users, count_list
+from exporter.directory.reading import uses_of
+from exporter.errors import PollError, Reason
+from exporter.facts import GROUP_MEMBERS, HIDDEN_MEMBERS, MORE_OF_GROUPS, USERS, Resource
+
+if TYPE_CHECKING:
+    from exporter.config.settings import Population, Tenant
+    from exporter.directory.lists import IdList
+    from exporter.graph.client import GraphClient
+
+RECONCILE = "reconcile"
+PREFIX = "population "
+#: So many series of one tenant deserve a second look.
+MANY_SERIES = 1000
+
+
+def directory_permissions(tenant: Tenant) -> frozenset[str]:
+    """Return the names of the permissions that a tenant's populations and `reconcile` need or can use."""
+    lists = [lists for one in tenant.populations for lists in (one.include, one.exclude)]
+    needed: set[str] = set()
+    if tenant.reconcile or any(one.filter is not None for one in lists):
+        needed.add(USERS.name)
+    if any(one.groups for one in lists):
+        needed |= {GROUP_MEMBERS.name, MORE_OF_GROUPS, HIDDEN_MEMBERS}
+    return frozenset(needed)
+
+
+def is_of_directory(finding: Finding) -> bool:
+    """Tell whether a finding is about a population or the directory's count."""
+    return finding.subject == RECONCILE or finding.subject.startswith(PREFIX)
+
+
+@dataclass(frozen=True)
+class PopulationCheck:
+    """Asks Graph about the populations of one tenant, each list once; `held` are the permissions in its token."""
+
+    tenant: Tenant
+    graph: GraphClient
+    held: frozenset[str] | None
+
+    async def findings(self) -> list[Finding]:
+        """Return a finding for each population and one for `reconcile`."""
+        asked: dict[IdList, int | PollError] = {}
+        for _, one in uses_of(self.tenant.populations):
+            if one not in asked:
+                try:
+                    asked[one] = await count_list(self.graph, one)
+                except PollError as error:
+                    asked[one] = error
+        found = [self._finding(population, asked) for population in self.tenant.populations]
+        return [*found, *([await self._reconcile()] if self.tenant.reconcile else [])]
+
+    def _finding(self, population: Population, asked: dict[IdList, int | PollError]) -> Finding:
+        subject = PREFIX + population.name
+        if population.unusable:
+            return Finding(self.tenant.name, subject, ok=False, sentence="its file of users cannot be used; see above")
+        found = [(use.location.partition(".")[2], one, asked[one]) for use, one in uses_of([population])]
+        broken = [f"{at}: {self._advice(one.resource, got)}" for at, one, got in found if isinstance(got, PollError)]
+        if broken:
+            return Finding(self.tenant.name, subject, ok=False, sentence="; ".join(broken))
+        counts = [f"{at} has {users} member{'' if users == 1 else 's'}" for at, _, users in found]
+        listed = [
+            f"{at} names {len(lists.users) // 8}"
+            for at, lists in (("users", population.include), ("exclude.users", population.exclude))
+            if lists.users
+        ]
+        sentence = ", ".join([*counts, *listed]) or "the facts of the report decide who belongs to it"
+        empty = any(one.group is not None and users == 0 for _, one, users in found)
+        hint = f"; nobody in a group may mean that its membership is hidden, which needs {HIDDEN_MEMBERS}"
+        return Finding(self.tenant.name, subject, ok=True, sentence=sentence + (hint if empty else ""))
+
+    async def _reconcile(self) -> Finding:
+        try:
+            users = await count_enabled_users(self.graph)
+        except PollError as error:
+            sentence = self._advice_of(USERS.name, USERS.application_id, error)
+            return Finding(self.tenant.name, RECONCILE, ok=False, sentence=sentence)
+        told = ", ".join(f"{number} {word}" for word, number in users.items())
+        return Finding(self.tenant.name, RECONCILE, ok=True, sentence=f"the directory has these enabled users: {told}")
+
+    def _advice(self, resource: Resource, error: PollError) -> str:
+        return self._advice_of(resource.permission.name, resource.permission_id, error)
+
+    def _advice_of(self, permission: str, permission_id: str, error: PollError) -> str:
+        if error.words is not None:
+            return f"Graph refuses the filter ({error.code or error.status}): {error.words}"
+        if error.reason is not Reason.FORBIDDEN:
+            return error.sentence
+        if self.held is not None and permission in self.held:
+            return f"{permission} is held; Graph refuses all the same: {error.code or 'without a reason'}"
+        return f"application permission {permission} (id {permission_id}) is missing; grant it and give admin consent"
