@@ -17,6 +17,7 @@ from exporter.flags import SIMULATE_LISTEN, TENANTS, WRITE_CONFIG
 from exporter.output import Notices, write_atomically
 from exporter.simulator.control import Control
 from exporter.simulator.demo import CLIENT_ID, SECRET
+from exporter.simulator.directory import BREAK_GLASS_GROUP
 from exporter.simulator.fleet import PARTNER_ID, fleet, partner
 from exporter.simulator.simulation import Simulation
 
@@ -40,6 +41,10 @@ defaults:
   poll_interval: {times[0]}
   max_staleness: {times[1]}
   credential: {{kind: client_secret, client_id: {client_id}, client_secret_file: {secret_file}}}
+  populations:
+    - {{name: employees, filter: "employeeType eq 'Employee'", splits: [is_admin]}}
+    - {{name: break-glass, groups: [{break_glass_group}], splits: []}}
+  population_interval: 5m
 tenant_files: [{tenants_file}]
 network: {{ca_file: {ca_file}}}
 discover: {{tenant_id: {partner_id}}}
@@ -87,6 +92,7 @@ class Running:
             tenants_file=TENANTS_FILE,
             ca_file=CA_FILE,
             partner_id=PARTNER_ID,
+            break_glass_group=BREAK_GLASS_GROUP,
         )
         entries = [{"name": one.name, "tenant_id": one.tenant_id} for one in self.tenants]
         for entry in entries:

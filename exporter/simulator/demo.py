@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from exporter.simulator.directory import GeneratedDirectory
 from exporter.simulator.limits import Limits
 from exporter.simulator.population import GeneratedPopulation
-from exporter.simulator.tenant import REPORTS, SimulatedApp, SimulatedTenant
+from exporter.simulator.tenant import AUDIT_LOG, GROUP_MEMBERS, REPORTS, USERS, SimulatedApp, SimulatedTenant
 
 DAY_SECONDS = 10.0
 CLIENT_ID = "5117a7ed-0000-4000-8000-00000000de30"
 SECRET = "not-a-secret-the-demo-runs-on-loopback"  # noqa: S105  # it opens nothing but this simulation
 COUNT_ONLY = frozenset({REPORTS})
+ROLES = frozenset({AUDIT_LOG, REPORTS, *USERS, GROUP_MEMBERS[0]})
 # Microsoft's own limits would make the largest tenant's report take two minutes.
 DEMO_LIMITS = Limits(per_tenant=500, per_app=2000)
 
@@ -44,7 +46,7 @@ def _tenant(
     roles: frozenset[str] | None = None,
     licensed: bool = True,
 ) -> SimulatedTenant:
-    app = SimulatedApp(client_id=CLIENT_ID, secret=SECRET)
+    app = SimulatedApp(client_id=CLIENT_ID, secret=SECRET, roles=ROLES)
     population = GeneratedPopulation(
         seed=number,
         users=users,
@@ -62,6 +64,7 @@ def _tenant(
         tenant_id=f"5117a7ed-0000-4000-8000-{number:012x}",
         apps=[app],
         population=population,
+        directory=GeneratedDirectory(population=population),
         licensed=licensed,
         consented={} if roles is None else {CLIENT_ID: roles},
         generations_kept=60,

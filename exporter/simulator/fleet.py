@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.simulator.demo import CLIENT_ID, SECRET, demo_tenants
+from exporter.simulator.demo import CLIENT_ID, ROLES, SECRET, demo_tenants
 from exporter.simulator.directory import GeneratedDirectory
 from exporter.simulator.population import GeneratedPopulation
 from exporter.simulator.relationships import DELEGATED_ADMIN, GOVERNANCE_READ, SimulatedCustomer
@@ -16,9 +16,6 @@ FIRST_CUSTOMER = 0x1000
 def fleet(number: int, now: float) -> list[SimulatedTenant]:
     """Make `number` tenants whose day 0 is `now` (seconds since the epoch)."""
     first = demo_tenants(now, day_seconds=DAY_SECONDS)[:number]
-    for one in first:
-        assert isinstance(one.population, GeneratedPopulation)
-        one.directory = GeneratedDirectory(population=one.population)
     return [*first, *(customer(one, f"customer-{one:04}", now) for one in range(len(first) + 1, number + 1))]
 
 
@@ -34,7 +31,7 @@ def customer(number: int, name: str, now: float) -> SimulatedTenant:
     return SimulatedTenant(
         name=name,
         tenant_id=f"5117a7ed-0000-4000-8000-{FIRST_CUSTOMER + number:012x}",
-        apps=[SimulatedApp(client_id=CLIENT_ID, secret=SECRET)],
+        apps=[SimulatedApp(client_id=CLIENT_ID, secret=SECRET, roles=ROLES)],
         population=population,
         directory=GeneratedDirectory(population=population),
     )

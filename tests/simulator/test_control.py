@@ -103,6 +103,7 @@ def test_groups_and_permissions() -> None:
             tenant = operator.simulation.tenants[operator.id]
             first, *others = tenant.directory.groups
             members = f"/v1.0/groups/{first}/transitiveMembers/microsoft.graph.user?$select=id"
+            await operator.change("revoke-consent")
             assert (await operator.report(members)).status == 403
             await operator.change("grant", argument="GroupMember.ReadBasic.All")
             assert (await operator.report(members)).status == 200
