@@ -19,6 +19,7 @@ BENCHMARKS = {
     "scrape": "a scrape of 1 to 5,000 tenants, beside the same bytes and prometheus-client",
     "scrape_while_polling": "a scrape while 50 tenants are polled, beside one at rest",
     "poll": "a poll of 1,000 to 1,000,000 users, beside a bare client",
+    "populations": "a poll with three populations, beside one without; reading who belongs to them",
     "libraries": "reading pages, beside Microsoft's models and the JSON libraries",
     "where": "profiles of polls and scrapes: where the time goes",
     "prometheus": "what a real Prometheus says a scrape takes, beside nginx",
