@@ -31,7 +31,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "method": (*METHODS, *DEFAULT_METHODS, "other", "unknown"),
     "state": tuple(State),
     "reason": (*Reason, *HandshakeFailure),
-    "population": ("all", ""),
+    "population": ("all", "", "employees"),
     **{split: (*values, "unknown") for split, values in SPLITS.items()},
 }
 
