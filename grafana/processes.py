@@ -167,6 +167,44 @@ def _process() -> list[Json]:
     ]
 
 
+def _troubles() -> list[Json]:
+    """Make what shows failures that no report tells of."""
+    storage, tls = "entra_exporter_storage_write_failures_total", "entra_exporter_tls_handshake_failures_total"
+    return [
+        lines(
+            "Reports not stored per hour",
+            "Reports of the hour before that could not be written to --storage.path. The log says why.",
+            [Query(f"sum by (instance) (increase({storage}{{{OWN}}}[1h]))", "{{instance}}")],
+            Look("locale", decimals=0, minimum=0, by_series=True, no_value="Nothing is stored"),
+            width=8,
+            columns=True,
+        ),
+        lines(
+            "Refused TLS connections per hour",
+            "Clients of the hour before that could not agree with the exporter on TLS, by the reason.",
+            [Query(f"sum by (reason) (increase({tls}{{{OWN}}}[1h]))", "{{reason}}")],
+            Look("locale", decimals=0, minimum=0, by_series=True, no_value="None was refused"),
+            width=8,
+            columns=True,
+        ),
+        table(
+            "Reports whose last poll failed",
+            "Each report whose last poll brought nothing, and the reason.",
+            [Query(f"max by (tenant, source, reason) (entra_poll_failure_reason{{{POLLED}}})", table=True)],
+            [
+                Column("tenant", "Tenant", Look("none")),
+                Column("reason", "Reason", Look("none"), width=120),
+                Column("source", "Source", Look("none"), width=220),
+            ],
+            Look("none", ((None, "text"),), no_value="No poll failed"),
+            width=8,
+            hide=("A",),
+            sort="Tenant",
+            descending=False,
+        ),
+    ]
+
+
 def _processes() -> Json:
     exporter = "entra_exporter_"
     since = f"time() - {exporter}config_last_reload_success_timestamp_seconds{{{OWN}}}"
@@ -178,6 +216,7 @@ def _processes() -> Json:
         q.age("process_start_time_seconds", OWN, "instance"),
         q.newest(f"{exporter}config_last_reload_successful", OWN, "instance"),
         f"max by (instance) ({since})",
+        q.newest(f"{exporter}config_problems", OWN, "instance"),
         q.newest("process_virtual_memory_bytes", OWN, "instance"),
     ]
     queries[2] = f"max by (instance, python) ({queries[2]})"
@@ -185,7 +224,8 @@ def _processes() -> Json:
     return table(
         "Processes",
         "Each exporter: its version, which shard of the tenants it polls, how long it runs, whether the last attempt "
-        "to load the configuration succeeded, and how old the configuration is that it runs with.",
+        "to load the configuration succeeded, how old the configuration is that it runs with, and how many problems it "
+        "has.",
         [Query(expr, table=True) for expr in queries],
         [
             Column("instance", "Instance", Look("none")),
@@ -198,7 +238,10 @@ def _processes() -> Json:
             Column("E", "Runs for", hours, width=110),
             Column("F", "Loaded", Look("none", mappings=(looks.DONE_WORDS,)), width=90, cell="color-text"),
             Column("G", "Configuration", hours, width=130),
-            Column("H", "Virtual memory", Look("bytes"), width=140),
+            Column(
+                "H", "Problems", Look("locale", ((None, GREEN), (1, RED)), decimals=0), width=100, cell="color-text"
+            ),
+            Column("I", "Virtual memory", Look("bytes"), width=140),
         ],
         Look("none", ((None, "text"),)),
         width=24,
@@ -225,6 +268,7 @@ def exporter() -> Json:
                 ("", 7, [troubled_reports(POLLED, 24)]),
                 ("Microsoft Graph", 8, graph[:3]),
                 ("", 8, graph[3:]),
+                ("What went wrong in the processes", 7, _troubles()),
                 ("Processes", 7, process[:3]),
                 ("", 6, process[3:]),
             ]

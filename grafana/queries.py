@@ -28,8 +28,19 @@ PATIENCE = "2h"
 
 STATES = ("fresh", "stale", "expired", "pending")
 STRENGTHS = ("phishingResistant", "passwordless", "multifactor", "phone", "none", "unknown")
-TARGET = 'max(tenant:coverage_threshold:ratio{tenant="$tenant"}) or vector(0.8)'
-TARGET_OF_EACH = "max by (tenant) (tenant:coverage_threshold:ratio)"
+#: The target of the population that is shown: what the rules judge by or, without them, what the configuration says.
+_CHOSEN = 'label_replace(vector(1), "population", "$population", "", "")'
+
+
+def _target(scope: str, by: str) -> str:
+    told = f'entra_target_coverage_ratio{{job=~"$job", {scope}}}'
+    judged = f'{by} (tenant_population:coverage_threshold:ratio{{{scope}, population="$population"}})'
+    configured = f'label_replace({told}, "population", "all", "population", "") and on (population) {_CHOSEN}'
+    return f"{judged} or {by} ({configured})"
+
+
+TARGET = _target('tenant="$tenant"', "max") + " or vector(0.8)"
+TARGET_OF_EACH = _target('tenant=~"$tenants"', "max by (tenant)")
 
 
 def total(family: str, scope: str, *by: str, where: str = "", offset: str = "") -> str:

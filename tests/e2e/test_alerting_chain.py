@@ -109,7 +109,7 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
         told = stack.enter_context(alerting.in_thread(alerting.Told()))
         alertmanager = stack.enter_context(alerting.alertmanager(tmp_path, told))
         prometheus = stack.enter_context(alerting.prometheus(tmp_path, address, alertmanager))
-        trusted = "count(tenant_source:entra_report_state:trusted) == 2"
+        trusted = "count(instance_source_population:coverage_report:trusted) == 2"
         servers.eventually("two reports that are judged", lambda: prometheus.query(trusted))
         running = Chain(simulation, told, prometheus, exporter)
         assert running.firing() == set()
@@ -127,22 +127,24 @@ def test_coverage_that_falls(chain: Chain) -> None:
         "alertname": "EntraCoverageLow",
         "tenant": "contoso",
         "source": "userRegistrationDetails",
-        "status": "mfaCapable",
+        "population": "all",
         "severity": "warning",
         "topic": "coverage",
     }
     assert alert["annotations"] == {
         "summary": "contoso: only 50% of the users can do MFA",
-        "description": "50% of the 200 users in userRegistrationDetails are mfaCapable; the threshold is 80%.",
+        "description": "50% of 200 users (guests are not counted) are mfaCapable; the target is 80%. "
+        "Source: userRegistrationDetails.",
         "runbook_url": "docs/runbooks.md#entracoveragelow",
-        "dashboard_url": "/d/entra-mfa-coverage?var-tenant=contoso&var-source=userRegistrationDetails",
+        "dashboard_url": "/d/entra-mfa-coverage?var-tenant=contoso&var-source=userRegistrationDetails"
+        "&var-population=all",
     }
     everybody = {"contoso-webhook", "identity-slack", "slack-identity-slack"}
     servers.eventually("all who should know", lambda: everybody <= {name for name, _ in chain.told.messages})
     assert {name for name, _ in chain.told.messages} == everybody
     (slack,) = next(message for name, message in chain.told.messages if name == "slack-identity-slack")["attachments"]
     assert slack["title"] == "FIRING warning: contoso: only 50% of the users can do MFA"
-    assert "the threshold is 80%." in slack["text"]
+    assert "the target is 80%." in slack["text"]
     assert slack["color"] == "warning"
 
     chain.report("contoso", 180)
@@ -159,7 +161,10 @@ def test_administrator_without_mfa(chain: Chain) -> None:
     mail = chain.told.mailed(f"FIRING critical: {summary}")
     assert mail.recipients == ("identity@example.com",)
     assert (mail.message["To"], mail.message["From"]) == ("identity@example.com", "alertmanager@example.com")
-    description = "1 of 1 administrators in userRegistrationDetails are not mfaCapable; tolerated are 0."
+    description = (
+        "1 administrators in userRegistrationDetails have no method for MFA that the policy of the tenant allows; "
+        "none are tolerated."
+    )
     assert mail.text("plain").splitlines()[:2] == [f"FIRING critical: {summary}", description]
     assert f"critical: {summary}</h3>" in mail.text("html")
     assert description in mail.text("html")
@@ -180,12 +185,11 @@ def test_permission_that_is_withdrawn(chain: Chain) -> None:
         "alertname": "EntraAccessLost",
         "tenant": "fabrikam",
         "source": "userRegistrationDetails",
-        "reason": "forbidden",
         "severity": "critical",
         "topic": "polling",
     }
-    assert alert["annotations"]["summary"] == "fabrikam: Microsoft refuses the report: forbidden"
-    assert alert["annotations"]["description"].endswith("the application permission or its admin consent is gone.")
+    assert alert["annotations"]["summary"] == "fabrikam: Microsoft refuses the report, which could be read before"
+    assert "The application permission or its admin consent is gone (forbidden)." in alert["annotations"]["description"]
     servers.eventually("failing polls, which are inhibited", lambda: ("EntraPollFailing", "fabrikam") in chain.firing())
     assert chain.told.alerts(topic="coverage") == []
     assert chain.told.alerts(tenant="contoso") == []
@@ -203,9 +207,11 @@ def test_exporter_that_dies(chain: Chain) -> None:
     assert receiver == "operations-urgent"
     assert (alert["labels"]["job"], alert["labels"]["severity"]) == ("entra-mfa", "critical")
     assert "It polled 2 tenants" in alert["annotations"]["description"]
-    servers.eventually("nothing but the exporter", lambda: not chain.prometheus.query('ALERTS{topic="coverage"}'))
+    servers.eventually("every tenant unwatched", lambda: ("EntraTenantsUnwatched", None) in chain.firing())
     assert chain.firing() == {
+        ("EntraCoverageLow", "contoso"),
         ("EntraExporterDown", None),
+        ("EntraTenantsUnwatched", None),
         ("EntraTenantUnwatched", "contoso"),
         ("EntraTenantUnwatched", "fabrikam"),
     }
