@@ -9,14 +9,15 @@ from grafana import queries as q
 from grafana.board import dashboard, place, variable
 from grafana.health import report_table, tenant_failures
 from grafana.methods import admins_apart, methods, strengths
-from grafana.model import BLUE, GREEN, GREY, ORANGE, PURPLE, Look, Query, colored, override
-from grafana.panels import Column, lines, stat, table
+from grafana.model import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Look, Query, colored, override
+from grafana.panels import Column, bars, lines, stat, table
+from grafana.phones import phones
 from grafana.places import COVERAGE, links_from
 
 if TYPE_CHECKING:
     from grafana.model import Json
 
-GROUP_COLORS = {"Everyone": BLUE, "Members": GREEN, "Guests": ORANGE, "Administrators": PURPLE}
+GROUP_COLORS = {"Everybody but guests": BLUE, "Members": GREEN, "Guests": ORANGE, "Administrators": PURPLE}
 VARIABLES = [
     variable("job", "Job", "The exporter's scrape jobs.", "label_values(entra_exporter_build_info, job)", several=True),
     variable("tenant", "Tenant", "The tenant to look at.", 'label_values(entra_tenant_info{job=~"$job"}, tenant)'),
@@ -30,8 +31,8 @@ VARIABLES = [
     variable(
         "population",
         "Population",
-        "Which users are counted; all is everybody in the report.",
-        'label_values(entra_users{job=~"$job"}, population)',
+        "Which users are counted: all, or one of the populations in the exporter's configuration for this tenant.",
+        'label_values(entra_users{job=~"$job", tenant="$tenant"}, population)',
         current={"selected": True, "text": "all", "value": "all"},
     ),
 ]
@@ -44,9 +45,12 @@ def _first() -> list[Json]:
         stat(
             "MFA coverage",
             "The share of users who can do MFA: they have registered a method that the tenant's policy allows. Where "
-            "the source does not tell that, those who have registered any. Guests are in the denominator.",
+            "the source does not tell that, those who have registered any. Of all users, guests are left out wherever "
+            "user types are told.",
             Query(
-                q.told(q.coverage(q.ONE), q.covered(q.ONE), q.users(q.ONE)), "{{part}} of {{whole}} users", instant=True
+                q.told(f"({q.headline(q.coverage)})", q.headline(q.covered), q.headline(q.users)),
+                "{{part}} of {{whole}} users",
+                instant=True,
             ),
             looks.COVERAGE,
             width=6,
@@ -54,17 +58,19 @@ def _first() -> list[Json]:
         ),
         stat(
             "People without MFA",
-            "Users who cannot do MFA: the denominator without those who can. These are the people to reach.",
-            Query(q.gap(q.ONE), instant=True),
+            "Users who cannot do MFA: the denominator without those who can. These are the people to reach. Guests are "
+            "left out as in the coverage beside it.",
+            Query(q.headline(q.gap), instant=True),
             looks.GAP,
             width=4,
         ),
         stat(
             "Change in 7 days",
             "How far the coverage has risen or fallen within a week, in points: percent of all users.",
-            Query(q.change(q.ONE), instant=True),
+            Query(q.signed(f"({q.headline(q.change)})", " points"), "{{change}}", instant=True),
             looks.POINTS,
             width=4,
+            text="name",
         ),
         stat(
             "Administrators without MFA",
@@ -119,7 +125,7 @@ def _trend() -> list[Json]:
             looks.PEOPLE_LINES,
             width=10,
             stacked=True,
-            overrides=colored({"everyone": BLUE, "member": GREEN, "guest": ORANGE, "unknown": GREY}),
+            overrides=colored({"everyone": RED, "member": RED, "guest": ORANGE, "unknown": GREY}),
         ),
     ]
 
@@ -142,8 +148,8 @@ def _groups() -> list[Json]:
     return [
         table(
             "Members, guests and administrators",
-            "The same numbers for each group. A source that cannot split tells of everyone only. Administrators are "
-            "users with a role, members and guests alike.",
+            "The same numbers for each group. A source that cannot split tells of everybody, guests included, in one "
+            "row. Administrators are users with a role, members and guests alike.",
             [each("users"), each("covered"), each("gap"), each("coverage")],
             [
                 Column("group", "Group", Look("none"), width=140),
@@ -178,20 +184,58 @@ def _groups() -> list[Json]:
 def _report() -> list[Json]:
     """Make what tells whether the numbers can be believed."""
     return [
-        lines(
+        bars(
             "Age of the data and of the poll",
-            "How old Microsoft's data are, and how long ago the exporter read them whole. The first rises through the "
-            "day and falls when Microsoft has computed the report anew.",
+            "How old Microsoft's data are now, and how long ago the exporter read them whole.",
             [
-                Query(q.age("entra_report_last_updated_timestamp_seconds", q.ONE_HEALTH), "Microsoft's data"),
-                Query(q.age("entra_poll_last_success_timestamp_seconds", q.ONE_HEALTH), "Last complete poll"),
+                Query(
+                    q.age("entra_report_last_updated_timestamp_seconds", q.ONE_HEALTH), "Microsoft's data", instant=True
+                ),
+                Query(
+                    q.age("entra_poll_last_success_timestamp_seconds", q.ONE_HEALTH), "Last complete poll", instant=True
+                ),
             ],
-            looks.SECONDS_LINES,
+            looks.DATA_AGE,
             width=7,
         ),
         report_table(),
         tenant_failures(),
     ]
+
+
+def _populations() -> Json:
+    """List the populations of the tenant, with their targets."""
+    scope, by = 'job=~"$job", tenant="$tenant"', "population"
+    families = {
+        "A": q.newest("entra_population_up", scope, by),
+        "B": q.newest("entra_population_members", scope, by),
+        "C": q.newest("entra_population_missing_users", scope, by),
+        "D": q.age("entra_population_last_success_timestamp_seconds", scope, by),
+        "E": f"label_replace({q.newest('entra_target_coverage_ratio', scope, by)}, "
+        '"population", "all but guests", "population", "")',
+        "F": "label_replace(max by (population) (label_join("
+        f'entra_directory_users{{{scope}}}, "population", "", "user_type")), '
+        '"population", "in the directory: $1", "population", "(.*)")',
+    }
+    return table(
+        "Populations and targets",
+        "The populations that the configuration has for this tenant: whether their membership could be read, how many "
+        "members they have, how many of these the report lacks; and the targets. The directory's users stand below.",
+        [Query(one, table=True) for one in families.values()],
+        [
+            Column("population", "Population", Look("none"), width=220),
+            Column("A", "Read", Look("none", mappings=(looks.DONE_WORDS,)), width=80, cell="color-text"),
+            Column("B", "Members", looks.dashed(looks.PEOPLE)),
+            Column("C", "Not in the report", looks.dashed(looks.PEOPLE)),
+            Column("D", "Read ago", looks.dashed(looks.POLL_AGE)),
+            Column("E", "Target", looks.dashed(looks.SHARE)),
+            Column("F", "Enabled users", looks.dashed(looks.PEOPLE)),
+        ],
+        looks.PEOPLE,
+        width=24,
+        sort="Population",
+        descending=False,
+    )
 
 
 def coverage() -> Json:
@@ -207,10 +251,12 @@ def coverage() -> Json:
                 ("", 5, _first()),
                 ("", 9, _trend()),
                 ("", 8, _groups()),
+                ("The end of SMS and voice", 5, phones()),
                 ("How strong", 8, strengths()),
                 ("Methods", 13, methods()),
                 ("Administrators", 11, admins_apart()),
                 ("The report itself", 7, _report()),
+                ("", 6, [_populations()]),
             ]
         ),
         since="now-30d",

@@ -10,6 +10,7 @@ from grafana.board import dashboard, place, variable
 from grafana.health import ROW_FIELDS, troubled_reports
 from grafana.model import BLUE, GREEN, GREY, ORANGE, RED, Look, Query, colored
 from grafana.panels import Column, lines, stat, table
+from grafana.phones import phone_table
 from grafana.places import FLEET, links_from, to_tenant
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ OF_ROW = to_tenant(*ROW_FIELDS, POPULATION)
 OF_SERIES = to_tenant("${__field.labels.tenant}", "${__field.labels.source}", POPULATION)
 BELOW = Look("locale", ((None, GREEN), (1, ORANGE)), decimals=0, no_value="No report")
 BROKEN = Look("locale", ((None, GREEN), (1, RED)), decimals=0, no_value="No tenant")
-ROSE = Look("suffix: points", ((None, GREEN),), decimals=1, minimum=0, no_value="No tenant rose")
-FELL = Look("suffix: points", ((None, RED),), decimals=1, minimum=0, no_value="No tenant fell")
+ROSE = Look("prefix:+", ((None, GREEN),), decimals=1, minimum=0, no_value="No tenant rose")
+FELL = Look("prefix:\N{MINUS SIGN}", ((None, RED),), decimals=1, minimum=0, no_value="No tenant fell")
 SPREAD = {"highest": GREEN, "upper quarter": GREY, "middle": BLUE, "lower quarter": GREY, "lowest": RED}
 PLAIN = looks.dashed(Look("locale", ((None, "text"),), decimals=0))
 VARIABLES = [
@@ -44,7 +45,7 @@ VARIABLES = [
     variable(
         "population",
         "Population",
-        "Which users are counted; all is everybody in the report.",
+        "Which users are counted: all, or one of the populations in the exporter's configuration.",
         'label_values(entra_users{job=~"$job"}, population)',
         current={"selected": True, "text": "all", "value": "all"},
     ),
@@ -63,6 +64,12 @@ def _first() -> list[Json]:
     tenants = f"count(count by (tenant) (entra_tenant_info{{{q.ALL_TENANTS}}}))"
     below = f"count(min by (tenant) ({ratio}) < on (tenant) {target}) or {tenants} * 0"
     fresh = f'max by (tenant) (entra_report_state{{{q.ALL_HEALTH}, state="fresh"}})'
+
+    def alone(state: str) -> str:
+        """Count 1 for each tenant in this state of which no report is shown."""
+        shown = f'max by (tenant) (entra_report_state{{{q.ALL_HEALTH}, state=~"fresh|stale"}}) == 1'
+        return f'(max by (tenant) (entra_report_state{{{q.ALL_HEALTH}, state="{state}"}}) == 1) unless ({shown})'
+
     gap, everybody = _worst_of_each(q.gap(q.ALL, *BY)), _worst_of_each(q.users(q.ALL, *BY))
     return [
         stat(
@@ -70,7 +77,7 @@ def _first() -> list[Json]:
             "Users of all tenants who cannot do MFA. Of a tenant with two sources the larger number counts.",
             Query(q.told(f"sum({gap})", f"sum({gap})", f"sum({everybody})"), "among {{whole}} users", instant=True),
             looks.GAP,
-            width=6,
+            width=4,
             text="value_and_name",
         ),
         stat(
@@ -79,7 +86,7 @@ def _first() -> list[Json]:
             "loaded.",
             Query(q.told(f"({below})", f"({below})", tenants), "among {{whole}} tenants", instant=True),
             BELOW,
-            width=6,
+            width=4,
             text="value_and_name",
         ),
         stat(
@@ -87,7 +94,7 @@ def _first() -> list[Json]:
             "The tenant in which the smallest share of users can do MFA.",
             Query(f"bottomk(1, {ratio})", "{{tenant}}", instant=True),
             looks.COVERAGE,
-            width=6,
+            width=4,
             text="value_and_name",
             links=[OF_SERIES],
         ),
@@ -100,8 +107,15 @@ def _first() -> list[Json]:
                 instant=True,
             ),
             BROKEN,
-            width=6,
+            width=4,
             text="value_and_name",
+        ),
+        *(
+            stat(title, text, Query(f"sum({alone(state)}) or {tenants} * 0", instant=True), look, width=4)
+            for title, state, text, look in (
+                ("Waiting", "pending", "Tenants of which no report has been read yet.", BELOW),
+                ("Expired", "expired", "Tenants whose last report was too old and is no longer shown.", BROKEN),
+            )
         ),
     ]
 
@@ -117,12 +131,15 @@ def _table() -> Json:
         q.change(q.ALL, *BY),
         q.gap(q.ALL, *BY, where='is_admin="true"'),
         q.age("entra_report_last_updated_timestamp_seconds", q.ALL_HEALTH, *BY),
+        q.strong(q.ALL, *BY, where="", strengths="unknown"),
+        q.covered(q.ALL, *BY, "status"),
     ]
     return table(
         "Tenants, the largest gap first",
         "A row for each tenant and source. Without MFA is the gap in people; 7 days is the change of the coverage, in "
         "points. A dash is what the source does not tell, or a report that was never read or is too old to be shown. A "
-        "tenant leads to its own dashboard.",
+        "tenant leads to its own dashboard. Counted says what the coverage means: the totals tell only who registered. "
+        "Unknown are users whose methods are not known.",
         [Query(expr, table=True) for expr in queries],
         [
             Column("tenant", "Tenant", Look("none"), width=160, links=(OF_ROW,)),
@@ -131,6 +148,8 @@ def _table() -> Json:
             Column("F", "7 days", looks.dashed(looks.POINTS), width=110, cell="color-text"),
             Column("C", "Can do MFA", PLAIN, width=115),
             Column("B", "Users", PLAIN, width=95),
+            Column("status", "Counted", looks.dashed(Look("none", mappings=(looks.COUNTED_WORDS,))), width=150),
+            Column("I", "Unknown", PLAIN, width=90),
             Column("G", "Admins without", looks.dashed(looks.NO_ADMINS), width=140, cell="color-text"),
             Column("A", "Report", looks.STATE, width=95, cell="color-text"),
             Column("H", "Data age", looks.dashed(looks.DATA_AGE), width=110, cell="color-text"),
@@ -139,6 +158,7 @@ def _table() -> Json:
         PLAIN,
         width=24,
         sort="Without MFA",
+        hide=("J",),
     )
 
 
@@ -223,6 +243,7 @@ def fleet() -> Json:
             [
                 ("", 5, _first()),
                 ("", 12, [_table()]),
+                ("The end of SMS and voice", 9, [phone_table(OF_ROW)]),
                 ("Movers of the week", 9, _movers()),
                 ("Reports that could not be read", 8, [troubled_reports(q.ALL_HEALTH, 14), _identities()]),
             ]

@@ -36,6 +36,7 @@ STATUS_WORDS = words(
     capable="capable: can reset the password",
 )
 STATE_WORDS = words(_1=("Fresh", GREEN), _2=("Stale", ORANGE), _3=("Expired", RED), _4=("Pending", GREY))
+COUNTED_WORDS = words(mfaCapable="can do MFA", mfaRegistered="registered for MFA")
 DONE_WORDS = words(_1=("Yes", GREEN), _0=("No", RED))
 
 COVERED = ((None, RED), (0.6, ORANGE), (0.8, GREEN))

@@ -129,10 +129,10 @@ def _reports() -> list[Json]:
         ),
         lines(
             "Most overdue poll",
-            "The time since the end of the last poll, minus the interval at which its tenant is polled; of all, the "
-            "largest. Below zero all is well.",
-            [Query(f"max({overdue})", "most overdue")],
-            Look("s", by_series=True),
+            "By how much the time since the end of the last poll exceeds the interval at which its tenant is polled; "
+            "of all, the largest. 0 while every poll comes in time.",
+            [Query(f"clamp_min(max({overdue}), 0)", "most overdue")],
+            looks.SECONDS_LINES,
             width=8,
         ),
     ]
@@ -176,7 +176,7 @@ def _troubles() -> list[Json]:
             "Reports of the hour before that could not be written to --storage.path. The log says why.",
             [Query(f"sum by (instance) (increase({storage}{{{OWN}}}[1h]))", "{{instance}}")],
             Look("locale", decimals=0, minimum=0, by_series=True, no_value="Nothing is stored"),
-            width=8,
+            width=6,
             columns=True,
         ),
         lines(
@@ -184,7 +184,20 @@ def _troubles() -> list[Json]:
             "Clients of the hour before that could not agree with the exporter on TLS, by the reason.",
             [Query(f"sum by (reason) (increase({tls}{{{OWN}}}[1h]))", "{{reason}}")],
             Look("locale", decimals=0, minimum=0, by_series=True, no_value="None was refused"),
-            width=8,
+            width=6,
+            columns=True,
+        ),
+        lines(
+            "Throttled tenants per hour",
+            "Answers 429 that polls of each tenant met in the hour before; the ten with the most.",
+            [
+                Query(
+                    f"topk(10, sum by (tenant) (increase(entra_poll_throttled_total{{{POLLED}}}[1h])) > 0)",
+                    "{{tenant}}",
+                )
+            ],
+            Look("locale", decimals=0, minimum=0, by_series=True, no_value="None was throttled"),
+            width=6,
             columns=True,
         ),
         table(
@@ -197,7 +210,7 @@ def _troubles() -> list[Json]:
                 Column("source", "Source", Look("none"), width=220),
             ],
             Look("none", ((None, "text"),), no_value="No poll failed"),
-            width=8,
+            width=6,
             hide=("A",),
             sort="Tenant",
             descending=False,
@@ -210,13 +223,14 @@ def _processes() -> Json:
     since = f"time() - {exporter}config_last_reload_success_timestamp_seconds{{{OWN}}}"
     queries = [
         f"max by (instance, version, revision) ({exporter}build_info{{{OWN}}})",
-        f"max by (instance, shard, total_shards) ({exporter}shard_info{{{OWN}}})",
+        f"max by (instance, shard) ({exporter}shard_info{{{OWN}}})",
         f'label_replace(max by (instance, version) (python_info{{{OWN}}}), "python", "$1", "version", "(.*)")',
         q.newest(f"{exporter}tenants", OWN, "instance"),
         q.age("process_start_time_seconds", OWN, "instance"),
         q.newest(f"{exporter}config_last_reload_successful", OWN, "instance"),
         f"max by (instance) ({since})",
         q.newest(f"{exporter}config_problems", OWN, "instance"),
+        q.newest(f"{exporter}shards", OWN, "instance"),
         q.newest("process_virtual_memory_bytes", OWN, "instance"),
     ]
     queries[2] = f"max by (instance, python) ({queries[2]})"
@@ -233,7 +247,7 @@ def _processes() -> Json:
             Column("revision", "Revision", Look("none"), width=110),
             Column("python", "Python", Look("none"), width=90),
             Column("shard", "Shard", Look("none"), width=80),
-            Column("total_shards", "of", Look("none"), width=70),
+            Column("I", "Shards", Look("locale", ((None, "text"),), decimals=0), width=80),
             Column("D", "Tenants", Look("locale", ((None, "text"),), decimals=0), width=90),
             Column("E", "Runs for", hours, width=110),
             Column("F", "Loaded", Look("none", mappings=(looks.DONE_WORDS,)), width=90, cell="color-text"),
@@ -241,7 +255,7 @@ def _processes() -> Json:
             Column(
                 "H", "Problems", Look("locale", ((None, GREEN), (1, RED)), decimals=0), width=100, cell="color-text"
             ),
-            Column("I", "Virtual memory", Look("bytes"), width=140),
+            Column("J", "Virtual memory", Look("bytes"), width=140),
         ],
         Look("none", ((None, "text"),)),
         width=24,

@@ -6,11 +6,17 @@ added up. One source is never added to another: they stay apart by the label `so
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 IDENTITY = ("tenant", "source", "population")
 SPLITS = ("user_type", "is_admin")
 WORD = {
     "entra_users": (),
     "entra_registered_users": ("status",),
+    "entra_phone_dependent_users": ("need",),
     "entra_method_users": ("method",),
     "entra_default_method_users": ("method",),
     "entra_strength_users": ("strength",),
@@ -21,7 +27,8 @@ ALL = 'job=~"$job", tenant=~"$tenants", source=~"$sources", population="$populat
 ONE_HEALTH, ALL_HEALTH = (scope.rpartition(", ")[0] for scope in (ONE, ALL))
 #: Whom coverage is told of, each with its selector.
 MEMBERS, GUESTS, ADMINS = 'user_type="member"', 'user_type="guest"', 'is_admin="true"'
-GROUPS = {"Everyone": "", "Members": MEMBERS, "Guests": GUESTS, "Administrators": ADMINS}
+NOT_GUESTS = 'user_type!="guest"'
+GROUPS = {"Everybody but guests": NOT_GUESTS, "Members": MEMBERS, "Guests": GUESTS, "Administrators": ADMINS}
 ALL_TENANTS = 'job=~"$job", tenant=~"$tenants"'
 #: The past is the last value known at that moment, up to two hours older: a short gap of then does not matter now.
 PATIENCE = "2h"
@@ -69,14 +76,32 @@ def coverage(scope: str, *by: str, where: str = "", offset: str = "") -> str:
     return f"{covered(scope, *by, where=where, offset=offset)} / ({users(scope, *by, where=where, offset=offset)} > 0)"
 
 
+def headline(figure: Callable[..., str]) -> str:
+    """A figure of one tenant for the population that is shown: of all, everybody but guests."""
+    everything = 'label_replace(vector(1), "population", "all", "", "")'
+    return f"({figure(ONE, where=NOT_GUESTS)} and on () ({_CHOSEN} and on (population) {everything})) or {figure(ONE)}"
+
+
+def phone_dependent(scope: str, *by: str, where: str, offset: str = "") -> str:
+    """Users whose only methods for MFA, or for the password, are phones; `where` says for what."""
+    return total("entra_phone_dependent_users", scope, *by, where=where, offset=offset)
+
+
 def gap(scope: str, *by: str, where: str = "") -> str:
     """Users who cannot do MFA. Not below 0: a part of the counting report may exceed its total."""
     return f"clamp_min({users(scope, *by, where=where)} - {covered(scope, *by, where=where)}, 0)"
 
 
-def change(scope: str, *by: str, over: str = "7d") -> str:
+def change(scope: str, *by: str, where: str = "", over: str = "7d") -> str:
     """How far the coverage has risen, in points: percent of the users."""
-    return f"100 * ({coverage(scope, *by)} - {coverage(scope, *by, offset=over)})"
+    before = coverage(scope, *by, where=where, offset=over)
+    return f"100 * ({coverage(scope, *by, where=where)} - {before})"
+
+
+def signed(expr: str, unit: str) -> str:
+    """Give a change a label `change` that says it with its sign: Grafana has none."""
+    told_as = f'count_values("change", round({expr}, 0.1))'
+    return f'{expr} * on () group_left (change) label_replace({told_as}, "change", "+$1{unit}", "change", "([0-9.]+)")'
 
 
 def strong(scope: str, *by: str, where: str, strengths: str) -> str:
