@@ -60,6 +60,10 @@ class Arguments:
         return self.values[flag]
 
 
+#: What argparse adds by itself, not to be taken for a misspelt flag.
+WITHOUT_VALUE = frozenset({"-h", "--help", "--version"})
+
+
 class _Parser(argparse.ArgumentParser):
     """Raises what argparse would print and exit with."""
 
@@ -154,7 +158,7 @@ def _sorted_out(argv: Sequence[str]) -> tuple[list[str], list[str]]:
         if not token.startswith("-"):
             words.append(token)
             continue
-        flag = names.get(nearest(token, names) or "")
+        flag = None if token in WITHOUT_VALUE else names.get(nearest(token, names) or "")
         takes_next = flag is not None and not flag.is_switch and "=" not in token
         value = [rest.pop(0)] if takes_next and rest and not rest[0].startswith("--") else []
         flags.append("=".join([token, *value]))

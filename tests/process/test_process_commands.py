@@ -83,7 +83,10 @@ def test_every_bad_argument_is_told_at_once(command: Command) -> None:
         (["--config.fil", "x"], "--config.fil: unknown flag; did you mean --config.file?"),
         (["chekc", "--format=json"], 'there is no command "chekc"; did you mean check?'),
         (["frobnicate"], 'there is no command "frobnicate"; use serve, check'),
-        (["demo", "--config.file=x"], "--config.file: has no effect with demo; it belongs to check, once or serve"),
+        (
+            ["demo", "--config.file=x"],
+            "--config.file: has no effect with demo; it belongs to check, discover, once or serve",
+        ),
         (["check", "--formt=json"], "--formt: unknown flag; did you mean --format?"),
         (["check", "--format=jsn"], '"jsn" is not one of table, json; did you mean json?'),
         (["once", "contoso"], 'once has no use for "contoso"; see once --help'),

@@ -20,7 +20,7 @@ SCRIPT = """
 import json, os, sys
 import exporter.cli, exporter.commands.serve
 
-def announcer(arguments):
+def announcer(*_):
     def announce(address):
         print(json.dumps(sorted(sys.modules)), flush=True)
         os._exit(0)
