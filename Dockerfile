@@ -1,7 +1,7 @@
 # The exporter on a plain Python image. Two stages on one base, so that what installs stays behind; neither needs a
 # compiler. The base may be any image with Python 3.11 or newer and its venv module:
-#   docker build --build-arg BASE=python:3.13-slim --build-arg REVISION="$(git rev-parse HEAD)" -t entra-mfa-exporter .
-ARG BASE=python:3.13-slim
+#   docker build --build-arg BASE=python:3.14-slim --build-arg REVISION="$(git rev-parse HEAD)" -t entra-mfa-exporter .
+ARG BASE=python:3.14-slim
 
 FROM ${BASE} AS build
 RUN python3 -m venv /build

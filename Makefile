@@ -1,7 +1,7 @@
 # Every target brings what it needs: Python 3.11 or newer, make and a package index are enough, and after the
 # installation no network is needed. Uses nothing newer than GNU make 3.81, which macOS has.
 
-PYTHONS = python3.13 python3.12 python3.11 python3
+PYTHONS = python3.14 python3.13 python3.12 python3.11 python3
 PYTHON ?=
 VENV = .venv
 ARGS =

@@ -85,6 +85,6 @@ def build(docker: Docker, *, base: str, tag: str, revision: str) -> None:
     """Build the image on the base of .e2e, with the way to the package index that this machine's pip takes."""
     index = [f"PIP_INDEX_URL={os.environ['PIP_INDEX_URL']}"] if "PIP_INDEX_URL" in os.environ else []
     changes = [f"--change=ENV {variable}" for variable in (f"PIP_CERT={AUTHORITIES}", *index)]
-    docker("import", *changes, str(installed("base.tar")), base)
+    docker("import", *changes, str(installed("base-image.tar")), base)
     arguments = [f"--build-arg={argument}" for argument in (f"BASE={base}", f"REVISION={revision}")]
     docker("build", "--network=host", f"--tag={tag}", *arguments, str(ROOT))

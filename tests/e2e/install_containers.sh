@@ -94,17 +94,25 @@ install_compose() {
   rm -rf .e2e/apt
 }
 
+# Debian's testing has the newest Python, and the copy of it may be an old one. Where it cannot be had Debian 12 is taken.
 # The machine's certificate authorities go in, and pip is told of them: the way to the package index may need one.
 make_base_image() {
-  [ -s .e2e/base.tar ] && return
+  [ -s .e2e/base-image.tar ] && return
   echo "Making a base image ..."
+  make_image_of testing || {
+    printf '\n!!! The base image is made of Debian 12, with Python 3.11: nothing is tested on Python 3.14.\n' >&2
+    make_image_of bookworm
+  }
+}
+
+make_image_of() {
   local authorities=/etc/ssl/certs/ca-certificates.crt
   mmdebstrap --quiet --format=tar --variant=essential --include=python3,python3-venv,ca-certificates \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --aptopt='Acquire::Languages "none"' \
-    --customize-hook="upload $authorities $authorities" \
-    bookworm .e2e/base.tar.part "$(mirror)"
-  mv .e2e/base.tar.part .e2e/base.tar
+    --aptopt='Acquire::Check-Valid-Until "false"' --customize-hook="upload $authorities $authorities" \
+    "$1" .e2e/base-image.tar.part "$(mirror)" || return
+  mv .e2e/base-image.tar.part .e2e/base-image.tar
 }
 
 # Each runs as a job of its own: only so does its first failing command end it.

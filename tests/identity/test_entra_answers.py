@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -319,7 +320,9 @@ def test_a_success_that_is_none(body: object) -> None:
             source.simulation.faults.add(fault(200, body, Content_Type="application/json"))
             error = await source.failure()
             assert (error.reason, source.outcomes) == (Reason.MALFORMED, ["unusable"])
-            assert (error.rhythm is Rhythm.IN_POLL) == (body in CUT_OFF)
+            # Python 3.14 reads such nesting to its end, where it is cut off; older ones stop at a depth.
+            deep = isinstance(body, bytes) and b"[[" in body and sys.version_info >= (3, 14)
+            assert (error.rhythm is Rhythm.IN_POLL) == (body in CUT_OFF or deep)
             source.simulation.faults.clear()
             assert await source.token() in source.simulation.tokens.issued
 

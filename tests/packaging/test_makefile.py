@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.packaging.wheels import missing, supported_pythons
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +48,34 @@ def test_workflows_make_what_there_is() -> None:
     made = set(re.findall(r"- run: make ([a-z0-9-]+)", workflows))
     assert made
     assert made <= set(targets.split())
+
+
+def test_every_supported_python_is_tried() -> None:
+    """The classifiers, the Makefile, the run of everything and the forge's workflow name the same Pythons."""
+    supported = supported_pythons()
+    assert supported[-1] == "3.14"
+    (listed,) = re.findall(r"^PYTHONS = (.*) python3$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert listed.split() == [f"python{version}" for version in reversed(supported)]
+    (tried,) = re.findall(r"^for version in (.*); do$", (ROOT / ".ci" / "run").read_text(), flags=re.MULTILINE)
+    assert tried.split() == supported
+    workflow = (ROOT / ".github" / "workflows" / "checks.yml").read_text()
+    (matrix,) = re.findall(r"^ +python: (\[.*\])$", workflow, flags=re.MULTILINE)
+    assert json.loads(matrix) == supported[::-1]
+
+
+def test_a_wheel_that_is_missing_is_found() -> None:
+    """A locked package is named when pip chose no wheel for it, or one with another hash."""
+    lock = (ROOT / "requirements.lock").read_text()
+    names = re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)
+    digest = re.findall(r"^yarl==.*?--hash=sha256:([0-9a-f]+)", lock, re.MULTILINE | re.DOTALL)[0]
+
+    def report(url: str, hashed: str) -> dict[str, Any]:
+        return {"install": [{"download_info": {"url": url, "archive_info": {"hash": f"sha256={hashed}"}}}]}
+
+    wheel = "https://index.example/yarl-1.0-cp314-cp314-manylinux_2_28_aarch64.whl"
+    assert missing(report(wheel, digest), lock) == [name for name in names if name != "yarl"]
+    assert missing(report(wheel, "0" * 64), lock) == names
+    assert missing(report("https://index.example/yarl-1.0.tar.gz", digest), lock) == names
 
 
 def test_no_end_to_end_test_is_left_out() -> None:
