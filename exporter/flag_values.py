@@ -9,13 +9,13 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from exporter.config.durations import parse_duration
+from exporter.config.rules import LABEL_KEY
 from exporter.document.rules import Complaint, either, nearest, quoted
 
 ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:\s/]*)):(?P<port>\d{1,5})")
 PATH = re.compile(r"/[A-Za-z0-9._~/-]+")
 SWITCH_WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 DIGITS = 6
-LABEL_KEY = r"[a-z][a-z0-9_]{0,62}"
 #: What Graph tells of a customer.
 CUSTOMER_FACTS = ("displayName", "endDateTime")
 #: Host and port to listen on; no host means all addresses of this machine.
@@ -128,7 +128,7 @@ def telemetry_path(value: str) -> str:
 def label(value: str) -> tuple[str, str]:
     """Read KEY=FACT: the label to write, and which of Graph's facts goes into it."""
     key, equals, fact = value.partition("=")
-    if not equals or not re.fullmatch(LABEL_KEY, key):
+    if not equals or LABEL_KEY.complaint(key):
         what = f"{quoted(value)} is not a label and a fact"
         raise UnusableValueError(what, "write something like customer=displayName, the key in lower case")
     return key, OneOf(CUSTOMER_FACTS)(fact)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NoReturn
 from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
 from exporter.commands.customers import read_customers
-from exporter.commands.options import writing
+from exporter.commands.options import gathering, writing
 from exporter.commands.tenant_names import label, names_of
 from exporter.config.discovery import Discovery, ListedTenant, load_discovery
+from exporter.config.schema import MAX_LABELS
 from exporter.errors import ConfigError, PollError, Problem
 from exporter.exit_status import DONE, NO_ANSWER
 from exporter.flags import ALLOW_REMOVALS, CONFIG_FILE, DISCOVER_FROM, LABEL, OUTPUT
@@ -51,13 +52,19 @@ def run(arguments: Arguments, progress: Progress) -> int:
 
 def _known(arguments: Arguments, output: Path | None) -> Discovery:
     problems, config = list(arguments.problems), arguments.get(CONFIG_FILE)
+    if len({key for key, _ in arguments.every(LABEL)}) > MAX_LABELS:
+        problems.append(Problem("--label", f"more than {MAX_LABELS} labels", "keep those that you need"))
     if output is not None and output.exists() and not output.is_file():
         problems.append(Problem("--output", "this is a directory or a device, not a file", "name a file"))
+        output = None
     if config is None:
         problems.append(Problem("--config.file", "is not given", "discover asks as its key discover says"))
-    elif not problems:
-        return load_discovery(config, os.environ, output)
-    raise ConfigError(problems)
+        raise ConfigError(problems)
+    with gathering(problems):
+        known = load_discovery(config, os.environ, output)
+    if problems:
+        raise ConfigError(problems)
+    return known
 
 
 async def ask(known: Discovery, kind: str, progress: Progress, clock: Clock | None = None) -> list[Customer]:

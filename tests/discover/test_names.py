@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.commands.customers import Customer
 from exporter.commands.tenant_names import label, names_of, slug
+from exporter.config.rules import LABEL_VALUE
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -66,6 +67,7 @@ def test_a_label_is_harmless(text: str) -> None:
     assert not set("<>&|`") & set(made)
     assert not made.startswith(("=", "+", "-", "@", " "))
     assert label(made) == made
+    assert not made or LABEL_VALUE.complaint(made) is None, "the configuration takes it"
 
 
 def test_a_label_says_what_the_customer_is_called() -> None:

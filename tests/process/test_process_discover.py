@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
 from typing import TYPE_CHECKING
@@ -151,6 +152,53 @@ def test_what_somebody_else_wrote_is_not_lost(command: Command, config: Path) ->
         ended = command("discover", f"--config.file={config}", f"--output={output}")
         assert (ended.status, output.read_text()) == (2, content)
         assert words in ended.log
+
+
+def test_labels_are_what_graph_tells(command: Command, config: Path, partner: Simulation) -> None:
+    """Names, made harmless, and ends; the configuration takes the file, and a new name changes the label."""
+    output = config.parent / "tenants.d" / "gdap.yml"
+    partner.tenants[PARTNER_ID].customers = [customer(1, "Müller & Söhne"), customer(2, "=1+1 <b>")]
+    labels = ["--label=customer=displayName", "--label=ends=endDateTime"]
+    assert command("discover", f"--config.file={config}", f"--output={output}", *labels).status == 0
+    first, second = yaml.safe_load(output.read_text())
+    assert (first["name"], first["labels"]["customer"]) == ("1-1-b", "1+1 _b_")
+    assert (second["name"], second["labels"]["customer"]) == ("muller-sohne", "Müller _ Söhne")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", second["labels"]["ends"])
+    assert command("check", "--offline", f"--config.file={config}").status == 0
+    partner.tenants[PARTNER_ID].customers = [customer(1, "Other"), customer(2, "=1+1 <b>")]
+    ended = command("discover", f"--config.file={config}", f"--output={output}", *labels)
+    assert "~ muller-sohne (" in ended.log
+    assert 'customer="Müller _ Söhne"' in ended.log
+    assert 'customer="Other"' in ended.log
+
+
+def test_where_a_link_leads_is_written(command: Command, config: Path) -> None:
+    """An output that is a link stays one."""
+    target, link = config.parent / "elsewhere.yml", config.parent / "tenants.d" / "gdap.yml"
+    target.write_text("[]\n")
+    link.symlink_to(target)
+    assert command("discover", f"--config.file={config}", f"--output={link}").status == 0
+    assert link.is_symlink()
+    assert len(yaml.safe_load(target.read_text())) == 29
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--output=tests"], "--output: this is a directory or a device"),
+        (["--output=/nowhere/tenants.yml"], "--output: cannot be written: No such file or directory"),
+        (["--label=customer"], '--label: "customer" is not a label and a fact'),
+        (["--label=Customer=displayName"], "is not a label and a fact"),
+        (["--label=customer=displayname"], "did you mean displayName?"),
+        ([f"--label=k{number}=displayName" for number in range(9)], "--label: more than 8 labels"),
+        (["--from=gdpa"], "did you mean gdap?"),
+    ],
+)
+def test_arguments_that_cannot_be_used(command: Command, config: Path, arguments: list[str], words: str) -> None:
+    """Each is status 2 and a sentence."""
+    ended = command("discover", f"--config.file={config}", *arguments)
+    assert ended.status == 2
+    assert words in ended.log
 
 
 def test_standard_output_has_the_whole_list(command: Command, config: Path) -> None:
