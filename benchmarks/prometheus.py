@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SERIES = 300_000
-TENANTS = 1_600  # of 188 series each
+TENANTS = 1_600  # of 205 series each
 INTERVAL_SECONDS = 5
 DISCOVERY_SECONDS = 6  # Prometheus takes its time before the first scrape
 CONFIG = """

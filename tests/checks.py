@@ -33,6 +33,7 @@ REPORT_FAMILIES = frozenset(
         "entra_registered_users",
         "entra_method_users",
         "entra_default_method_users",
+        "entra_phone_dependent_users",
         "entra_strength_users",
     }
 )
@@ -191,6 +192,7 @@ def _expected(truth: Truth, splits: Sequence[str], source: str) -> Iterator[tupl
         ("entra_registered_users", "status", truth.statuses),
         ("entra_method_users", "method", truth.methods),
         ("entra_default_method_users", "method", truth.default_methods),
+        ("entra_phone_dependent_users", "need", truth.phone_dependents),
         ("entra_strength_users", "strength", truth.strengths),
     ]
     for name, label, numbers in words:

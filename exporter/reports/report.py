@@ -44,6 +44,12 @@ DEFAULT_METHOD_USERS = Family(
     Kind.GAUGE,
     (*LABELS, "method"),
 )
+PHONE_DEPENDENT_USERS = Family(
+    "entra_phone_dependent_users",
+    "Users whose only methods for MFA, or for resetting the password, are phones, as of the last complete poll.",
+    Kind.GAUGE,
+    (*LABELS, "need"),
+)
 STRENGTH_USERS = Family(
     "entra_strength_users",
     "Users by the strongest method they registered, as of the last complete poll; each user is in one strength.",
@@ -56,7 +62,15 @@ MISSING_USERS = Family(
     Kind.GAUGE,
     IDENTITY,
 )
-REPORT_FAMILIES = (USERS, REGISTERED_USERS, METHOD_USERS, DEFAULT_METHOD_USERS, STRENGTH_USERS, MISSING_USERS)
+REPORT_FAMILIES = (
+    USERS,
+    REGISTERED_USERS,
+    METHOD_USERS,
+    DEFAULT_METHOD_USERS,
+    PHONE_DEPENDENT_USERS,
+    STRENGTH_USERS,
+    MISSING_USERS,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 
 from exporter.facts import SPLITS, USER_TYPES
 from exporter.metrics.family import Family, Sample, sample
-from exporter.reports.methods import DEFAULT_METHODS, METHODS, STRENGTH_OF_METHOD, STRENGTHS, strength
+from exporter.reports.methods import (
+    DEFAULT_METHODS,
+    METHODS,
+    NEEDS,
+    STRENGTH_OF_METHOD,
+    STRENGTHS,
+    needs_of_phone,
+    strength,
+)
 from exporter.reports.report import (
     DEFAULT_METHOD_USERS,
     METHOD_USERS,
+    PHONE_DEPENDENT_USERS,
     REGISTERED_USERS,
     STRENGTH_USERS,
     USERS,
@@ -47,6 +56,7 @@ class Tally:
             REGISTERED_USERS: WordCounts(STATUSES),
             METHOD_USERS: WordCounts(STRENGTH_OF_METHOD),
             DEFAULT_METHOD_USERS: WordCounts((*DEFAULT_METHODS, UNKNOWN)),
+            PHONE_DEPENDENT_USERS: WordCounts(NEEDS),
             STRENGTH_USERS: WordCounts((*STRENGTHS, UNKNOWN)),
         }
 
@@ -58,6 +68,7 @@ class Tally:
             REGISTERED_USERS: [status for status, flag in statuses.items() if flag],
             METHOD_USERS: methods or (),
             DEFAULT_METHOD_USERS: [UNKNOWN if default_method is None else default_method or "none"],
+            PHONE_DEPENDENT_USERS: needs_of_phone(row.methods_registered, sspr_registered=row.is_sspr_registered),
             STRENGTH_USERS: [strength(row.methods_registered)],
         }
         self._users[cell] += users
@@ -111,10 +122,12 @@ class Tally:
     def _known_words(self) -> dict[Family, tuple[str, ...]]:
         """Give the words that have a series in every cell, be it 0."""
         methods_said = METHODS_SAID in self.said
+        needs = NEEDS if "registered" in self.said else ("mfa",)
         return {
             REGISTERED_USERS: tuple(status for status in STATUSES if status in self.said),
             METHOD_USERS: METHODS if methods_said else (),
             DEFAULT_METHOD_USERS: DEFAULT_METHODS if DEFAULT_METHOD_SAID in self.said else (),
+            PHONE_DEPENDENT_USERS: needs if methods_said else (),
             STRENGTH_USERS: STRENGTHS if methods_said else (),
         }
 

@@ -22,6 +22,29 @@ FLAGS = {
     "isPasswordlessCapable": "passwordlessCapable",
 }
 
+PHONES = frozenset(
+    {
+        "mobilePhone",
+        "alternateMobilePhone",
+        "officePhone",
+        "sms",
+        "mobileSMS",
+        "mobileCall",
+        "alternateMobileCall",
+    }
+)
+# What resets a password and is no phone.
+RESETS = frozenset(
+    {
+        "email",
+        "microsoftAuthenticatorPush",
+        "softwareOneTimePasscode",
+        "hardwareOneTimePasscode",
+        "oneTimePasscode",
+        "securityQuestion",
+    }
+)
+
 # Entra's authentication strengths, the strongest first.
 STRENGTHS: tuple[tuple[str, frozenset[str]], ...] = (
     (
@@ -36,6 +59,8 @@ STRENGTHS: tuple[tuple[str, frozenset[str]], ...] = (
                 "passKeyDeviceBoundWindowsHello",
                 "passKeySynced",
                 "macOsSecureEnclaveKey",
+                "fido",
+                "x509CertificateMultiFactor",
             }
         ),
     ),
@@ -49,10 +74,15 @@ STRENGTHS: tuple[tuple[str, frozenset[str]], ...] = (
                 "hardwareOneTimePasscode",
                 "externalAuthMethod",
                 "temporaryAccessPass",
+                "oneTimePasscode",
+                "appNotification",
+                "appCode",
+                "x509Certificate",
+                "x509CertificateSingleFactor",
             }
         ),
     ),
-    ("phone", frozenset({"mobilePhone", "alternateMobilePhone", "officePhone"})),
+    ("phone", PHONES),
     ("none", frozenset({"email", "securityQuestion", "appPassword", "qrCode"})),
 )
 
@@ -64,6 +94,16 @@ def strength(methods: Iterable[str]) -> str:
         if words & known:
             return name
     return "unknown" if words else "none"
+
+
+def phone_needs(methods: Iterable[str], *, registered: bool) -> list[str]:
+    """Return what a user depends on a phone for: `mfa`, `sspr`, both or nothing."""
+    words = set(methods)
+    known = frozenset().union(*(words_of for _, words_of in STRENGTHS))
+    if not words & PHONES or words - known:
+        return []
+    only_for_mfa = strength(words - {"temporaryAccessPass"}) == "phone"
+    return ["mfa"] * only_for_mfa + ["sspr"] * (registered and not words & RESETS)
 
 
 @dataclass(slots=True)
@@ -82,6 +122,7 @@ class Truth:
     statuses: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     methods: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     default_methods: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    phone_dependents: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     strengths: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     @property
@@ -127,6 +168,8 @@ def _count_row(truth: Truth, row: dict[str, Any]) -> bool:
         for word in set(methods):
             truth.methods[*cell, word] += 1
         truth.strengths[*cell, strength(methods)] += 1
+        for need in phone_needs(methods, registered=row.get("isSsprRegistered") is True):
+            truth.phone_dependents[*cell, need] += 1
     else:
         methods = None
         truth.strengths[*cell, "unknown"] += 1

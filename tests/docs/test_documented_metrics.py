@@ -16,7 +16,7 @@ from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.health import PHONE_DELIVERY_END, TENANT_INFO, health_samples
 from exporter.polling.history import SourceRecord
 from exporter.polling.shown import NO_LINES, State, shown
-from exporter.reports.methods import DEFAULT_METHODS, METHODS, STRENGTH_OF_METHOD, STRENGTHS
+from exporter.reports.methods import DEFAULT_METHODS, NEEDS, STRENGTH_OF_METHOD, STRENGTHS
 from exporter.reports.report import Report
 from exporter.reports.rows import STATUSES, decode_page
 from exporter.reports.user_registration_details import Reading
@@ -29,7 +29,8 @@ SUFFIXES = ("_bucket", "_sum", "_count")
 WORDS: dict[str, tuple[str, ...]] = {
     "status": STATUSES,
     "strength": (*STRENGTHS, "unknown"),
-    "method": (*METHODS, *DEFAULT_METHODS, "other", "unknown"),
+    "method": (*STRENGTH_OF_METHOD, *DEFAULT_METHODS, "other", "unknown"),
+    "need": NEEDS,
     "state": tuple(State),
     "reason": (*Reason, *HandshakeFailure),
     "population": ("all", "", "employees"),

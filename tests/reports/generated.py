@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from tests.reports.recount import COUNTED, DEFAULT_METHODS, FEATURES, FLAGS, METHODS, SPLIT_SETTINGS
+from tests.reports.recount import COUNTED, DEFAULT_METHODS, FEATURES, FLAGS, METHODS, SEEN_ONLY, SPLIT_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 PAGE = 7
 #: Sizes of a report: none, one, and around one and two pages.
 SIZES = (0, 1, 2, 3, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, 2 * PAGE + 1)
+OLD = [method for methods in SEEN_ONLY.values() for method in methods]
 NEW = [f"new{number}" for number in range(20)]
-ODD_WORDS = ["brainWaves", "FIDO2", "two words", "", 'a"b\\', "x" * 65, "other", *NEW]
+ODD_WORDS = [*OLD, "brainWaves", "FIDO2", "two words", "", 'a"b\\', "x" * 65, "other", *NEW]
+PHONES = ["mobilePhone", "sms", "mobileCall", "temporaryAccessPass", "email", "qrCode", "appPassword"]
 IDS = [f"canary-{number:x}" for number in range(20)]
 #: What stands there instead of a good value; `...` is a field that is left out.
 INSTEAD: dict[str, list[Any]] = {
@@ -37,7 +39,7 @@ def _good_row(dice: Random) -> dict[str, Any]:
         "userType": dice.choice(["member", "guest", "member", "Guest", "MEMBER"]),
         "isAdmin": dice.random() < 0.4,
         **{flag: dice.random() < 0.5 for flag in FLAGS},
-        "methodsRegistered": dice.choices([*METHODS, *ODD_WORDS], k=dice.randrange(5)),
+        "methodsRegistered": dice.choices(dice.choice([METHODS, PHONES, [*METHODS, *ODD_WORDS]]), k=dice.randrange(5)),
         "userPreferredMethodForSecondaryAuthentication": dice.choice([*DEFAULT_METHODS, ""]),
         "lastUpdatedDateTime": dice.choice(TIMES),
     }

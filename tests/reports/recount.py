@@ -33,15 +33,31 @@ STRENGTHS: dict[str, list[str]] = {
     "passwordless": ["microsoftAuthenticatorPasswordless"],
     "multifactor": [
         "microsoftAuthenticatorPush",
+        "oneTimePasscode",
         "softwareOneTimePasscode",
         "hardwareOneTimePasscode",
         "externalAuthMethod",
         "temporaryAccessPass",
     ],
-    "phone": ["mobilePhone", "alternateMobilePhone", "officePhone"],
+    "phone": ["mobilePhone", "alternateMobilePhone", "officePhone", "sms"],
     "none": ["email", "securityQuestion", "appPassword", "qrCode"],
 }
 METHODS = [method for methods in STRENGTHS.values() for method in methods]
+#: Words of older reports and guessed ones: known, and shown where they are seen.
+SEEN_ONLY = {
+    "phishingResistant": ["fido", "x509CertificateMultiFactor"],
+    "multifactor": ["appNotification", "appCode", "x509Certificate", "x509CertificateSingleFactor"],
+    "phone": ["mobileSMS", "mobileCall", "alternateMobileCall"],
+}
+STRENGTH_OF = {method: name for table in (STRENGTHS, SEEN_ONLY) for name, words in table.items() for method in words}
+PASSWORD_RESETS = {
+    "email",
+    "microsoftAuthenticatorPush",
+    "softwareOneTimePasscode",
+    "hardwareOneTimePasscode",
+    "oneTimePasscode",
+    "securityQuestion",
+}
 DEFAULT_METHODS = ["push", "oath", "voiceMobile", "voiceAlternateMobile", "voiceOffice", "sms", "none"]
 FLAGS = {
     "isSsprRegistered": "registered",
@@ -72,6 +88,7 @@ FAMILIES: dict[str, tuple[str, list[str]]] = {
     "entra_registered_users": ("status", list(FLAGS.values())),
     "entra_method_users": ("method", METHODS),
     "entra_default_method_users": ("method", DEFAULT_METHODS),
+    "entra_phone_dependent_users": ("need", ["mfa", "sspr"]),
     "entra_strength_users": ("strength", list(STRENGTHS)),
 }
 NEW_WORDS = 16
@@ -125,7 +142,7 @@ def details(rows: Sequence[Any], splits: Sequence[str], sent_at: float = 4e9) ->
         if cell not in cells:
             cells.append(cell)
     names = {
-        "entra_method_users": _namer(METHODS, [set(person["methods"] or ()) for person in people]),
+        "entra_method_users": _namer(STRENGTH_OF, [set(person["methods"] or ()) for person in people]),
         "entra_default_method_users": _namer(DEFAULT_METHODS, [{person["default"]} - {None} for person in people]),
     }
     for cell in cells:
@@ -146,6 +163,9 @@ def _numbers(
     """The numbers of one cell: 0 for a known word of what anybody in the report said."""
     numbers: dict[str, Counter[str]] = {name: Counter() for name in FAMILIES}
     numbers["entra_registered_users"].update({FLAGS[flag]: 0 for flag in FLAGS if flag in said})
+    numbers["entra_phone_dependent_users"].update(
+        {need: 0 for need, flag in [("mfa", "methods"), ("sspr", "isSsprRegistered")] if {flag, "methods"} <= said}
+    )
     for name, fact in [("method", "methods"), ("strength", "methods"), ("default_method", "default")]:
         words = FAMILIES[f"entra_{name}_users"][1] if fact in said else []
         numbers[f"entra_{name}_users"].update(dict.fromkeys(words, 0))
@@ -155,6 +175,7 @@ def _numbers(
         numbers["entra_method_users"].update({names["entra_method_users"](word) for word in methods})
         word = "unknown" if default is None else names["entra_default_method_users"](default)
         numbers["entra_default_method_users"][word] += 1
+        numbers["entra_phone_dependent_users"].update(person["needs"])
         numbers["entra_strength_users"][person["strength"]] += 1
     return numbers
 
@@ -192,7 +213,9 @@ def _person(row: Mapping[str, Any]) -> dict[str, Any]:
     person["default"] = (default or "none") if isinstance(default, str) else None
     unreadable = ["?"] * (len(listed or ()) - len(methods)) if methods is not None else []
     person["whole"] = None not in person.values() and not unreadable
-    person["strength"] = strength(None if methods is None else methods + unreadable)
+    every = None if methods is None else methods + unreadable
+    person["strength"] = strength(every)
+    person["needs"] = phone_needs(every, registered=bool(person["isSsprRegistered"]))
     person["cell"] = {
         "user_type": person["user_type"] if person["user_type"] in SPLIT_VALUES["user_type"] else "unknown",
         "is_admin": {True: "true", False: "false", None: "unknown"}[person["is_admin"]],
@@ -203,10 +226,22 @@ def _person(row: Mapping[str, Any]) -> dict[str, Any]:
 def strength(methods: list[str] | None) -> str:
     if methods is None:
         return "unknown"
+    strengths = [STRENGTH_OF.get(method) for method in methods]
     for name in ("phishingResistant", "passwordless", "multifactor", "phone"):
-        if any(method in STRENGTHS[name] for method in methods):
+        if name in strengths:
             return name
-    return "none" if all(method in STRENGTHS["none"] for method in methods) else "unknown"
+    return "unknown" if None in strengths else "none"
+
+
+def phone_needs(methods: list[str] | None, *, registered: bool) -> list[str]:
+    """What somebody has nothing but phones for; nobody of whom a method is not known."""
+    if methods is None or not all(method in STRENGTH_OF for method in methods):
+        return []
+    if all(STRENGTH_OF[method] != "phone" for method in methods):
+        return []
+    lasting = [STRENGTH_OF[method] for method in methods if method != "temporaryAccessPass"]
+    needs = [] if {"phishingResistant", "passwordless", "multifactor"} & set(lasting) else ["mfa"]
+    return [*needs, "sspr"] if registered and not PASSWORD_RESETS & set(methods) else needs
 
 
 def _newer(newest: float | None, stamp: Any, sent_at: float) -> float | None:
@@ -272,7 +307,7 @@ def functions(answer: Callable[[str, str, str], Any], splits: Sequence[str]) -> 
     for at, cell in enumerate(cells):
         result.values[series("entra_users", cell)] = users[at]
     for kind, (family, known) in KINDS.items():
-        name = _namer_by_number(known, numbers[kind])
+        name = _namer_by_number([*known, *STRENGTH_OF] if kind == "Method" else known, numbers[kind])
         for at, cell in enumerate(cells):
             for word, number in numbers[kind][at].items():
                 result.values[series(family, {**cell, FAMILIES[family][0]: name(word)})] += number
@@ -390,6 +425,7 @@ def of_truth(truth: Truth, splits: Sequence[str]) -> Counter[Series]:
         ("entra_registered_users", "status", truth.statuses),
         ("entra_method_users", "method", truth.methods),
         ("entra_default_method_users", "method", truth.default_methods),
+        ("entra_phone_dependent_users", "need", truth.phone_dependents),
         ("entra_strength_users", "strength", truth.strengths),
     ]
     for name, label, numbers in words:

@@ -280,6 +280,33 @@ def test_the_most_frequent_new_words_keep_their_name(field: str, order: int, spl
     assert exposition.total(family, method="other") == 6
 
 
+def test_words_that_are_seen_only_take_no_name_from_new_ones() -> None:
+    """A word of older reports has a series where somebody has it, beside sixteen new ones, and else none."""
+    old = ["mobileSMS", "appCode", "fido", "x509Certificate"]
+    rows = [row(at, methodsRegistered=[word]) for at, word in enumerate([*old, *NEW[:16] * 2])]
+    exposition = shown(collected(rows, ()))
+    found = {one.labels["method"]: one.value for one in exposition.all("entra_method_users") if one.value}
+    assert found == dict.fromkeys(old, 1) | dict.fromkeys(NEW[:16], 2)
+    assert exposition.value("entra_method_users", method="sms") == 0
+    assert not exposition.all("entra_method_users", method="mobileCall")
+
+
+@pytest.mark.parametrize("splits", SPLIT_SETTINGS)
+def test_users_who_depend_on_a_phone(splits: tuple[str, ...]) -> None:
+    """Both needs have a series in every cell; a need of which no row says what it takes is absent."""
+    phone = {"methodsRegistered": ["mobilePhone"], "isSsprRegistered": True}
+    rows = [row(1, **phone), row(2, **phone, userType="guest"), row(3), row(4, methodsRegistered=["sms", "email"])]
+    exposition = shown(collected(rows, splits))
+    assert exposition.total("entra_phone_dependent_users", need="mfa") == 3
+    assert exposition.total("entra_phone_dependent_users", need="sspr") == 2
+    assert len(exposition.all("entra_phone_dependent_users")) == 2 * len(known_cells(splits))
+    without_flag = shown(collected([{**one, "isSsprRegistered": None} for one in rows], splits))
+    assert without_flag.total("entra_phone_dependent_users", need="mfa") == 3
+    assert not without_flag.all("entra_phone_dependent_users", need="sspr")
+    without_methods = shown(collected([{**one, "methodsRegistered": None} for one in rows], splits))
+    assert not without_methods.all("entra_phone_dependent_users")
+
+
 def test_somebody_with_two_other_methods_counts_once() -> None:
     """Whoever has several words that are `other` is one user under `other`."""
     rows = [row(at, methodsRegistered=[word]) for at, word in enumerate(NEW[:16] * 2)]
