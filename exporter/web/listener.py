@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 512
 #: Of the descriptors, where there are few: Graph and files need some too.
 SHARE_OF_DESCRIPTORS = 0.5
+#: What the kernel holds for a client that does not read. By default it grows to megabytes for each.
+SEND_BUFFER_BYTES = 256 * 1024
 OUT_OF_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
 
@@ -62,6 +64,7 @@ class Listener(socket.socket):
 
     def __init__(self, descriptor: int, crowd: Crowd) -> None:
         super().__init__(fileno=descriptor)
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # the connections inherit it
         self._crowd = crowd
 
     def accept(self) -> tuple[socket.socket, Any]:

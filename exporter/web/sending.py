@@ -21,6 +21,8 @@ SMALL_BYTES = 64 * 1024  # below it a call for each part costs more than copying
 BYTES_AT_ONCE = 4 * 1024 * 1024
 #: So long a reader is watched before it may have to give way, and so many bytes it should have read in that time.
 WATCHED_SECONDS = 0.5
+#: At first a client's own buffers are filled, whether it reads or not: who is new is watched again.
+WATCHED_TIMES = 4
 READ_MEANWHILE_BYTES = 64 * 1024
 #: Prometheus gives a scrape up after ten seconds by default: who reads for longer has no first claim any more.
 FAIR_SECONDS = 10.0
@@ -97,7 +99,6 @@ class Answers:
         self._most = most
         self._clock = clock
         self._under_way: set[Answer] = set()
-        self._waiting = 0
 
     @asynccontextmanager
     async def one_more(self, request: web.BaseRequest) -> AsyncIterator[Answer]:
@@ -114,23 +115,23 @@ class Answers:
             self._under_way.discard(answer)
 
     async def _make_room(self) -> None:
-        """Watch all readers for a moment; then the slowest one gives way, unless it is fast enough."""
-        if self._waiting >= self._most:
-            raise CrowdedError
-        before = {one: one.read_bytes() for one in self._under_way if one.has_begun}
-        self._waiting += 1
-        try:
+        """Wait until there is room, which the slowest reader makes unless it reads well."""
+        for _ in range(WATCHED_TIMES):
+            before = {one: one.read_bytes() for one in self._under_way if one.has_begun}
             await self._clock.sleep(WATCHED_SECONDS)
-        finally:
-            self._waiting -= 1
-        if len(self._under_way) < self._most:
-            return
+            if len(self._under_way) < self._most or self._gave_way(before):
+                return
+        raise CrowdedError
+
+    def _gave_way(self, before: Mapping[Answer, int]) -> bool:
+        """End the answer that was read least since `before`, if that was too little. Tell whether it was."""
         read = {one: one.read_bytes() - before[one] for one in self._under_way if one in before}
-        slow = [one for one in sorted(read, key=read.__getitem__) if not one.may_go_on(read[one])]
-        if not slow:
-            raise CrowdedError
-        slow[0].give_way()
-        self._under_way.discard(slow[0])
+        slowest = min(read, key=read.__getitem__, default=None)
+        if slowest is None or slowest.may_go_on(read[slowest]):
+            return False
+        slowest.give_way()
+        self._under_way.discard(slowest)
+        return True
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[bytes | memoryview]:
