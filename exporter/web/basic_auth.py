@@ -135,15 +135,12 @@ class Logins:
 
     async def _compare_all(self) -> None:
         """Compare until no question is left."""
-        while self._line:
-            key = self._next()
-            question = self._questions[key]
-            if any(asker.is_there() for asker in question.askers):
-                await self._compare(key, question)
-            else:
-                question.answer.set_exception(CrowdedError())  # nobody hears it
-            del self._questions[key]
-        self._worker = None
+        try:
+            while self._line:
+                key = self._next()
+                await self._compare(key, self._questions[key])
+        finally:
+            self._worker = None
 
     def _next(self) -> bytes:
         self._compared += 1
@@ -157,17 +154,24 @@ class Logins:
 
     async def _compare(self, key: bytes, question: _Question) -> None:
         try:
-            matches = await in_daemon_thread(partial(bcrypt.checkpw, question.password, question.hashed))
+            if any(asker.is_there() for asker in question.askers):
+                matches = await in_daemon_thread(partial(bcrypt.checkpw, question.password, question.hashed))
+                self._learn(key, question, is_right=question.is_user and matches)
         except RuntimeError:  # no thread can be had now
-            question.answer.set_exception(CrowdedError())
-            return
-        if question.is_user and matches:
+            pass
+        finally:
+            del self._questions[key]
+            if not question.answer.done():
+                question.answer.set_exception(CrowdedError())
+
+    def _learn(self, key: bytes, question: _Question, *, is_right: bool) -> None:
+        if is_right:
             self._right[question.user] = key
         else:
             self._wrong[key] = None
         if len(self._wrong) > MAX_REMEMBERED:
             self._wrong.popitem(last=False)
-        question.answer.set_result(question.is_user and matches)
+        question.answer.set_result(is_right)
 
     def _keys(self, users: Mapping[bytes, bytes], login: Login) -> tuple[bytes, bytes]:
         """Return the key of the user, and the key of user, hash and password.
