@@ -30,6 +30,7 @@ from exporter.graph.limits import DIRECTORY_LIMITS, Limiters, RequestLimits
 from exporter.graph.session import make_ssl_context, open_session, proxy_for
 from exporter.identity.request import asker
 from exporter.identity.tokens import TokenSource
+from exporter.memory import keep_large_blocks_apart
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.choice import Choice
 from exporter.polling.health import HEALTH_FAMILIES
@@ -126,6 +127,7 @@ class Assembly:
     @asynccontextmanager
     async def connected(self, network: Network) -> AsyncIterator[None]:
         """Open the connection to the outside that pollers made inside the body use."""
+        keep_large_blocks_apart()
         context = await asyncio.to_thread(make_ssl_context, network.ca_file)
         async with open_session(context) as session:
             self._connection = GraphConnection(

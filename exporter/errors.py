@@ -101,6 +101,11 @@ class PollError(ExporterError):
         self.rhythm = rhythm or usual_rhythm(reason)
         self.words = words
 
+    def without_frames(self) -> PollError:
+        """Return it after it has let go of where it was raised: the frames hold what was read, megabytes of it."""
+        self.__context__ = None
+        return self.with_traceback(None)
+
 
 class EmptyReportError(PollError):
     """A report without a user: no tenant is without users, so it is none."""

@@ -35,6 +35,8 @@ REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 #: As many values as the largest page that is read has, generously: 5,000 rows of fifty.
 MOST_VALUES = 250_000
+#: As many objects as 5,000 rows are, and some beside. A page of Graph's has about 1,000.
+MOST_OBJECTS = 6_000
 #: What stands beside the rows of a page stands in front of them or behind them; looking through all of it takes long.
 EDGE = 16_384
 
@@ -91,22 +93,28 @@ def decipher(answer: Answer, decode: Callable[[bytes], T], resource: Resource, n
 
 
 def check_whole(answer: Answer, resource: Resource) -> None:
-    """Refuse what comes with 200 and is no answer whatever it says, before anything is made of it.
-
-    The values are counted by the bytes that come with each, in strings as well, where there are enough bytes for too
-    many: each value takes two.
-    """
+    """Refuse what comes with 200 and is no answer whatever it says, before anything is made of it."""
     if answer.too_short:
         raise _signed(_broken_off(resource), answer)
     if not answer.may_be_json:
         sentence = f"something between here and Graph answered {resource.name} with what is no JSON; is it a proxy?"
         raise _signed(PollError(Reason.MALFORMED, sentence), answer)
-    if len(answer.body) > 2 * MOST_VALUES and sum(map(answer.body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+    if _is_crowded(answer.body):
         sentence = f"Graph's answer for {resource.name} holds more values than any page has; it is not read"
         raise _signed(PollError(Reason.MALFORMED, sentence), answer)
     if any(b'"error"' in edge for edge in (answer.body[:EDGE], answer.body[-EDGE:])) and _error_detail(answer):
         sentence = f"Graph's answer for {resource.name} holds an error beside its values; it is not believed"
         raise _signed(PollError(Reason.MALFORMED, sentence, rhythm=Rhythm.IN_POLL), answer)
+
+
+def _is_crowded(body: bytes) -> bool:
+    """Tell whether there are more objects or values than any page has, by the bytes that come with each.
+
+    Those in strings are counted too. Values are looked for where there are bytes enough: each takes two.
+    """
+    if body.count(b"{") > MOST_OBJECTS:
+        return True
+    return len(body) > 2 * MOST_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES
 
 
 def _unreadable(answer: Answer, resource: Resource) -> PollError:

@@ -121,7 +121,7 @@ class TokenSource:
             issued = await self._request()
         except PollError as error:
             self._count(outcome(error.reason))
-            self._failure = error
+            self._failure = error.without_frames()
             self._asked += 1
             self._log("no token was issued", reason=error.reason, code=error.code, retry_after=error.retry_after)
             raise

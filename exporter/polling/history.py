@@ -38,7 +38,7 @@ class SourceRecord:
 
     def failed(self, error: PollError, at: float, now: float, duration: float) -> None:
         """Note an attempt that ended at `at`, `now` on the monotonic clock, and brought none."""
-        self.error = error
+        self.error = error.without_frames()
         self.failures_in_a_row += 1
         self.failures[error.reason] += 1
         self._attempted(at, now, duration)

@@ -298,6 +298,21 @@ PAYLOAD = [
         MALFORMED,
         requests=2,
     ),
+    Case(
+        "payload-many-rows",
+        "a page of ten thousand rows with nothing in them",
+        bytes_of(b'{"value":[' + b"{}," * 10_000 + b"{}]}"),
+        MALFORMED,
+        requests=2,
+    ),
+    Case(
+        "payload-many-words",
+        "a row with three hundred thousand methods",
+        bytes_of(b'{"value":[{"id":"x","methodsRegistered":[' + b'"a",' * 300_000 + b'"a"]}]}'),
+        MALFORMED,
+        requests=2,
+    ),
+    Case("payload-large", "a page of five megabytes", bytes_of(b" " * 5_000_000), MALFORMED, requests=2),
     Case("payload-utf-8", "broken UTF-8", bytes_of(b'{"value":[{"id":"\xff\xfe"}]}'), MALFORMED, requests=2),
     Case("payload-truncated", "JSON that breaks off", bytes_of(b'{"value":[{"id":"x"'), MALFORMED),
     Case(

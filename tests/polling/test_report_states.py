@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from exporter.errors import PollError, Reason
+from exporter.polling.history import SourceRecord
 from exporter.simulator import Ending, Fault, FixedPopulation
 from tests.manual_clock import ManualClock, run
 from tests.running import COUNT, DETAILS, HOUR, OPENMETRICS, Daemon, people, running, simulated
@@ -42,6 +44,29 @@ def test_before_the_first_report_a_tenant_is_pending() -> None:
             assert (await daemon.scrape()).state(TENANT) == "fresh"
 
     run(main)
+
+
+def test_of_a_failure_nothing_is_kept_but_what_is_told() -> None:
+    """An error that is told of until the next poll does not hold on to the answer that it is about."""
+    big = b'{"value":[' + b" " * 3_000_000 + b"x]}"
+
+    def raised() -> PollError:
+        def decode(body: bytes) -> None:
+            raise PollError(Reason.MALFORMED, f"of {len(body)} bytes")
+
+        record = SourceRecord()
+        try:
+            try:
+                raise ValueError(big)
+            except ValueError:
+                decode(big)
+        except PollError as error:
+            record.failed(error, 0, 0, 0)
+        assert record.error is not None
+        return record.error
+
+    error = raised()
+    assert (error.__traceback__, error.__context__, error.__cause__) == (None, None, None)
 
 
 def test_old_values_stay_to_the_second_and_then_go() -> None:
