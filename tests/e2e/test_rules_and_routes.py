@@ -118,7 +118,9 @@ def rendered(template: str, message: dict[str, Any], folder: Path) -> str:
 
 def test_texts(tmp_path: Path) -> None:
     """Title, chat and mail tell which alert, how bad, of whom, what to do, and where it is drawn, in one message."""
-    assert rendered("title", MESSAGE, tmp_path) == "FIRING critical: EntraAdminsNotMfaCapable, 2 times"
+    assert rendered("title", MESSAGE, tmp_path) == (
+        "FIRING critical: EntraAdminsNotMfaCapable, 2 tenants, newest: contoso, fabrikam"
+    )
     for template in ("slack.text", "text", "email.html"):
         text = rendered(template, MESSAGE, tmp_path)
         for tenant in ("contoso", "fabrikam"):
@@ -127,6 +129,28 @@ def test_texts(tmp_path: Path) -> None:
         assert text.count("https://git.example.com/docs/runbooks.md#entraadminsnotmfacapable") == 2
     assert rendered("slack.color", MESSAGE, tmp_path) == "danger"
     assert rendered("link", MESSAGE, tmp_path) == MESSAGE["commonAnnotations"]["runbook_url"]
+
+
+def test_texts_of_a_fleet(tmp_path: Path) -> None:
+    """Where ninety tenants fire, title and chat name the one that has just begun, and the one that is well again."""
+    old = [
+        {**MESSAGE["alerts"][0], "labels": {**MESSAGE["alerts"][0]["labels"], "tenant": f"tenant-{number:02}"}}
+        for number in range(89)
+    ]
+    twice = {**old[0], "labels": {**old[0]["labels"], "source": "usersRegisteredByFeature"}}
+    new = {**MESSAGE["alerts"][1], "startsAt": "2026-08-09T10:00:00Z"}
+    over = {**MESSAGE["alerts"][0], "status": "resolved", "endsAt": "2026-08-09T10:00:00Z"}
+    message = {**MESSAGE, "alerts": [*old, twice, new, over]}
+    title = "FIRING critical: EntraAdminsNotMfaCapable, 90 tenants, newest: fabrikam, over: contoso"
+    assert rendered("title", message, tmp_path) == title
+    chat = rendered("slack.text", message, tmp_path)
+    assert chat.startswith("*fabrikam: administrators who cannot do MFA: 2*")
+    assert "*contoso: administrators who cannot do MFA: 2* (over)" in chat
+    assert rendered("text", message, tmp_path).startswith(title)
+    all_over = {**MESSAGE, "status": "resolved", "alerts": [{**one, "status": "resolved"} for one in (over, new)]}
+    assert rendered("title", all_over, tmp_path) == (
+        "RESOLVED critical: EntraAdminsNotMfaCapable, over: contoso, fabrikam"
+    )
 
 
 def test_texts_without_grafana(tmp_path: Path) -> None:
