@@ -62,12 +62,14 @@ format: $(DEVELOPMENT) ## Format the code and mend what ruff can mend
 
 e2e: $(DEVELOPMENT) ## Test against real servers, an engine and Helm, which it installs (Debian, as root)
 	@tests/e2e/install.sh
+	@tests/e2e/install_prometheus3.sh
 	@tests/e2e/install_grafana.sh
 	@tests/e2e/install_containers.sh
 	@$(PY) -m pytest -m "e2e or engine" tests/e2e $(ARGS)
 
 e2e-light: $(DEVELOPMENT) ## The same without an engine and Helm, which take minutes to install; ARGS goes to pytest
 	@tests/e2e/install.sh
+	@tests/e2e/install_prometheus3.sh
 	@tests/e2e/install_grafana.sh
 	@$(PY) -m pytest -m e2e tests/e2e $(ARGS)
 

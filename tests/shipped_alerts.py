@@ -14,23 +14,6 @@ THRESHOLDS = DEPLOY / "prometheus" / "thresholds.example.yml"
 ALERTMANAGER = DEPLOY / "alertmanager" / "alertmanager.yml"
 TEMPLATES = DEPLOY / "alertmanager" / "templates" / "entra-mfa.tmpl"
 
-#: Families of the contract that rules already name and that the exporter does not have yet, with their labels.
-PROMISED = {
-    name: ("gauge", frozenset({"tenant", *labels.split()}))
-    for name, labels in {
-        "entra_target_coverage_ratio": "population",
-        "entra_phone_delivery_end_timestamp_seconds": "",
-        "entra_phone_dependent_users": "source population user_type is_admin need",
-        "entra_population_up": "population",
-        "entra_population_members": "population",
-        "entra_population_missing_users": "source population",
-        "entra_population_last_success_timestamp_seconds": "population",
-        "entra_directory_users": "user_type",
-        "entra_poll_throttled_total": "source",
-        "entra_exporter_shards": "",
-    }.items()
-}
-
 
 def read(path: Path) -> Any:
     """Return the content of a YAML file."""

@@ -12,7 +12,6 @@ from grafana.generate import FOLDER, dashboards, written
 from tests.dashboards.boards import ROOT, boards, every_panel, links, metrics, panels, queries, rules, variables
 from tests.docs.pages import page
 from tests.docs.test_documented_metrics import served
-from tests.shipped_alerts import PROMISED
 
 if TYPE_CHECKING:
     from tests.dashboards.boards import Json
@@ -105,7 +104,7 @@ def test_alerts_lead_to_dashboards() -> None:
 def test_metrics_exist() -> None:
     """Every metric that a dashboard or a rule names is one of the exporter's, or recorded by a rule."""
     recorded = {rule["record"] for rule in rules() if "record" in rule}
-    known = set(PROMISED) | set(served()) | recorded
+    known = set(served()) | recorded
     set_by_users = re.compile(r"entra:\w+(_threshold:\w+|_removed:info)")
     for board in BOARDS.values():
         for query in queries(board):
@@ -125,7 +124,7 @@ def test_selectors_use_labels_that_exist() -> None:
     for board in BOARDS.values():
         for query in queries(board):
             for name, selector in re.findall(r"\b((?:entra|process|python)_[a-z_]+)\{([^}]*)\}", query):
-                labels = (PROMISED | served())[re.sub("_(bucket|sum|count)$", "", name)][1]
+                labels = served()[re.sub("_(bucket|sum|count)$", "", name)][1]
                 asked = set(re.findall(r'(\w+)(?:=~|!~|!=|=)"', selector))
                 assert asked <= labels | {"job", "instance"}, f"{name}{{{selector}}}"
                 assert "job" in asked, f"{name}{{{selector}}}"

@@ -51,10 +51,11 @@ def test_promtool_takes_the_rules() -> None:
     assert checked.stdout.decode().count(" rules found") == len(RULE_FILES) + 1
 
 
+@pytest.mark.parametrize("version", [2, 3], ids=["Prometheus 2", "Prometheus 3"])
 @pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.name)
-def test_rules(path: Path) -> None:
+def test_rules(path: Path, version: int) -> None:
     """Every alert fires when it should, with the text it should have, and keeps silent otherwise."""
-    tested = promtool("test", "rules", str(path))
+    tested = promtool("test", "rules", str(path), version=version)
     assert tested.returncode == 0, tested.stdout.decode()
 
 
