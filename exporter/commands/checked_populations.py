@@ -9,17 +9,20 @@ from exporter.commands.findings import Finding
 from exporter.directory.lists import count_enabled_users, count_list
 from exporter.directory.reading import uses_of
 from exporter.errors import PollError, Reason
-from exporter.facts import GROUP_MEMBERS, HIDDEN_MEMBERS, MORE_OF_GROUPS, USERS, Resource
+from exporter.facts import GROUP_MEMBERS, HIDDEN_MEMBERS, MORE_OF_GROUPS, USER_TYPES, USERS, Resource
+from exporter.reports.tally import series_of
 
 if TYPE_CHECKING:
     from exporter.config.settings import Population, Tenant
     from exporter.directory.lists import IdList
     from exporter.graph.client import GraphClient
 
-RECONCILE = "reconcile"
+RECONCILE, SERIES = "reconcile", "series"
 PREFIX = "population "
 #: So many series of one tenant deserve a second look.
 MANY_SERIES = 1000
+#: What is told of a population besides its users: up, members, missing users, last success.
+BESIDE = 4
 
 
 def directory_permissions(tenant: Tenant) -> frozenset[str]:
@@ -56,7 +59,8 @@ class PopulationCheck:
                 except PollError as error:
                     asked[one] = error
         found = [self._finding(population, asked) for population in self.tenant.populations]
-        return [*found, *([await self._reconcile()] if self.tenant.reconcile else [])]
+        found += [await self._reconcile()] if self.tenant.reconcile else []
+        return [*found, *([self._series()] if self.tenant.populations else [])]
 
     def _finding(self, population: Population, asked: dict[IdList, int | PollError]) -> Finding:
         subject = PREFIX + population.name
@@ -76,6 +80,15 @@ class PopulationCheck:
         empty = any(one.group is not None and users == 0 for _, one, users in found)
         hint = f"; nobody in a group may mean that its membership is hidden, which needs {HIDDEN_MEMBERS}"
         return Finding(self.tenant.name, subject, ok=True, sentence=sentence + (hint if empty else ""))
+
+    def _series(self) -> Finding:
+        """Count the series of the report; many are a remark."""
+        parts = [series_of(one.splits, one.user_types or USER_TYPES) + BESIDE for one in self.tenant.populations]
+        number = series_of(self.tenant.splits) + sum(parts)
+        sentence = f"{number:,} with its {len(parts)} population{'' if len(parts) == 1 else 's'}"
+        if number > MANY_SERIES:
+            return Finding(self.tenant.name, SERIES, ok=None, sentence=f"{sentence}; fewer splits make fewer")
+        return Finding(self.tenant.name, SERIES, ok=True, sentence=sentence)
 
     async def _reconcile(self) -> Finding:
         try:

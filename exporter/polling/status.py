@@ -61,7 +61,7 @@ def status(
 
 def coverages(shown: Mapping[str, ShownPopulation], holdings: Holdings) -> Iterator[Coverage]:
     """Say of each population how far it is, or why nobody knows; `shown` are those that are shown, by name."""
-    problems = holdings.problems()
+    problems, targets = holdings.problems(), {one.population: one.coverage for one in holdings.tenant.targets}
     for one in holdings.tenant.populations:
         found = shown.get(one.name)
         yield Coverage(
@@ -70,6 +70,7 @@ def coverages(shown: Mapping[str, ShownPopulation], holdings: Holdings) -> Itera
             mfa_users=next((found.statuses[word] for word in MFA_STATUSES if word in found.statuses), None)
             if found
             else None,
+            target=targets.get(one.name),
             problem=problems.get(one.name),
         )
     if RECONCILE in problems:

@@ -139,3 +139,9 @@ def user_type_of(row: Row) -> str:
     """Return the user type of a row, as the label has it."""
     user_type = (row.user_type or "").lower()
     return user_type if user_type in USER_TYPES else UNKNOWN
+
+
+def series_of(splits: tuple[str, ...], user_types: tuple[str, ...] = USER_TYPES) -> int:
+    """Return how many series a report that says everything has, without unknown cells and new words."""
+    said = {*STATUSES, METHODS_SAID, DEFAULT_METHOD_SAID, *splits}
+    return len(Tally(splits, user_types, said).samples())

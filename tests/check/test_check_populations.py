@@ -12,6 +12,7 @@ from exporter.commands.check import ask_tenants
 from exporter.config.settings import Network, Settings
 from exporter.logs import logging_to
 from exporter.progress import Progress
+from exporter.reports.tally import series_of
 from exporter.simulator import Fault, FixedDirectory, SimulatedApp, SimulatedGroup, Simulation
 from tests.directory.populations import lists, population, populations
 from tests.directory.reading import user, user_id
@@ -159,4 +160,17 @@ def test_only_what_is_configured_is_asked_for() -> None:
     )
     assert remarks(asked(reconcile=True, roles=(AUDIT_LOG, USERS))) == []
     found = asked(population("a", user_types=["guest"], users=[user_id(1)]), roles=(AUDIT_LOG,))
-    assert [one.ok for one in found.findings] == [True, True, True]
+    assert [one.ok for one in found.findings] == [True, True, True, True]
+
+
+def test_series_are_counted() -> None:
+    """The series of the report with its populations are told, and past a thousand they are a remark."""
+    some = asked(population("a", user_types=["member"], splits=["is_admin"]), population("b", splits=[], users=[]))
+    ok, sentence = told(some, "series")
+    assert ok is True
+    per_cell = series_of(())
+    assert sentence == f"{4 * per_cell + (2 * per_cell + 4) + (per_cell + 4)} with its 2 populations"
+    many = [population(f"p{at}", users=[], splits=["user_type", "is_admin"]) for at in range(6)]
+    assert remarks(asked(*many, roles=(AUDIT_LOG,))) == [
+        f"{7 * 4 * per_cell + 24:,} with its 6 populations; fewer splits make fewer"
+    ]
