@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exporter.directory.lists import IdList, read_list
 from exporter.directory.membership import holds, include_bit, lists_of
-from exporter.directory.table import HASH, PIECE, IdTable
+from exporter.directory.table import PIECE, WORD, IdTable
 from exporter.errors import PollError
 from exporter.event_loop import yield_to_loop
 
@@ -94,7 +94,7 @@ class Reading:
     async def _add_ids(self) -> None:
         for population in self.populations:
             for lists, bit in lists_of(population):
-                users = array(HASH, lists.users)
+                users = array(WORD, lists.users)
                 for start in range(0, len(users), PIECE):
                     async with self.graph.work_lock():
                         for _ in self.table.make_room(len(self.table) + PIECE):
