@@ -116,7 +116,7 @@ class EmptyReportError(PollError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in the configuration: where it stands, what it is, how to mend it."""
+    """One thing that is wrong in the configuration: where it stands, what it is, how to correct it."""
 
     location: str
     what: str

@@ -48,7 +48,7 @@ def content_digest(watched: Watched) -> str:
 
 
 class UnusableConfigError(ConfigError):
-    """A configuration that was refused, and the files to watch for its mending, as `content_digest` takes them."""
+    """A configuration that was refused, and the files to watch for its correction, as `content_digest` takes them."""
 
     def __init__(
         self, problems: list[Problem], watched_files: tuple[Path, ...], watched_patterns: tuple[str, ...], digest: str

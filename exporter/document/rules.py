@@ -17,7 +17,7 @@ WORD = re.compile(r"[A-Za-z_-]{1,40}")
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What is wrong with a value and how to mend it: a `Problem` that does not know its place yet."""
+    """What is wrong with a value and how to correct it: a `Problem` that does not know its location yet."""
 
     what: str
     hint: str = ""

@@ -24,7 +24,7 @@ NULLS = {"", "~", "null", "Null", "NULL"}
 IN_QUOTES = "if it is a text, put it in quotes"
 # A fragment of PyYAML's message → ours. The first that fits counts.
 KINDS = (
-    ("mapping values are not allowed", 'a ": " where none can be', "mend the indentation, or put the text in quotes"),
+    ("mapping values are not allowed", 'a ": " where none can be', "correct the indentation, or put quotes around it"),
     ("cannot start any token", "a tab, or a character that no value begins with", f"indent with spaces; {IN_QUOTES}"),
     ("unexpected end of stream", "the file ends inside a quoted text", "close the quote"),
     ("expected ','", "a list in [] or a mapping in {} is not closed", "add the comma or the bracket that is missing"),

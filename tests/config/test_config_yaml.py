@@ -24,7 +24,7 @@ BROKEN = {
     "tenants: !!python/name:os.system": f"1:10: a YAML tag (!), which has no meaning here; {QUOTES}",
     "a: %8Q~canary": f"1:4: a tab, or a character that no value begins with; indent with spaces; {QUOTES}",
     "a:\n\tb: 8Q~canary": f"2:1: a tab, or a character that no value begins with; indent with spaces; {QUOTES}",
-    "a: 8Q~canary: c": '1:13: a ": " where none can be; mend the indentation, or put the text in quotes',
+    "a: 8Q~canary: c": '1:13: a ": " where none can be; correct the indentation, or put quotes around it',
     "a: '8Q~canary": "1:14: the file ends inside a quoted text; close the quote",
     'a: "8Q~canary\\q"': "1:14: a backslash that YAML does not know; use single quotes, in which a backslash is plain",
     "a: [8Q~canary": "2:1: a list in [] or a mapping in {} is not closed; add the comma or the bracket that is missing",

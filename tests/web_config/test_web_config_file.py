@@ -304,7 +304,7 @@ def test_missing_and_broken_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"web\.yml: the file does not exist"):
         load_web_config(tmp_path / "web.yml")
     assert problems(tmp_path, "a: b: c") == [
-        'web.yml:1:5: a ": " where none can be; mend the indentation, or put the text in quotes'
+        'web.yml:1:5: a ": " where none can be; correct the indentation, or put quotes around it'
     ]
 
 
