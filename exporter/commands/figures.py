@@ -126,17 +126,18 @@ def _row(now: Index, before: Index | None, at: float, tenant: str, population: s
         change=None if coverage is None or then is None else coverage - then,
         admins_without_mfa=_admins(now, tenant, source, population, status),
         phone_dependent_users=_sum(_people(now.select(PHONES, tenant, need="mfa", **of_population), population)),
-        age=_age(now, tenant, source, at),
+        age=_age(now, tenant, source, population, at),
         labels=_labels(now, tenant),
     )
     asked = [name for name in FIGURES if name != "change" or before]
     return replace(row, unknown=tuple(name for name in asked if getattr(row, name) is None))
 
 
-def _age(index: Index, tenant: str, source: str, at: float) -> float | None:
+def _age(index: Index, tenant: str, source: str, population: str, at: float) -> float | None:
     """Return how old the data are by Microsoft's word or, where it gives none, how long ago they were read."""
     read = index.value(UPDATED, tenant, source=source) or index.value(SUCCESS, tenant, source=source)
-    return max(0.0, at - read) if read and index.select(USERS, tenant, source=source) else None
+    shown = index.select(USERS, tenant, source=source, population=population)
+    return max(0.0, at - read) if read and shown else None
 
 
 def _people(found: Iterable[Series], population: str) -> list[Series]:

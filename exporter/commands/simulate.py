@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ async def simulated(
     try:
         await simulation.__aenter__()
     except OSError as error:
-        what = f"cannot be listened on: {error.strerror}"
+        what = f"cannot be listened on: {os.strerror(error.errno or 0)}"
         raise ConfigError([Problem("--listen-address", what, "choose another port, or 0")]) from None
     try:
         async with Control(simulation) as control:

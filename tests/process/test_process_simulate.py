@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,16 @@ def test_no_directory_of_somebody_else(command: Command, tmp_path: Path) -> None
         assert ended.log.startswith("error: --write-config: ")
     assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208 - names only
     assert stat.S_IMODE(tmp_path.stat().st_mode) == before
+
+
+def test_a_port_that_is_taken_is_said(command: Command) -> None:
+    """Status 2 and one sentence."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = command("simulate", f"--listen-address=127.0.0.1:{taken.getsockname()[1]}")
+    assert ended.status == 2
+    assert ended.log == (
+        "error: --listen-address: cannot be listened on: Address already in use; choose another port, or 0\n"
+    )
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:99", "host.example:1"])

@@ -73,7 +73,7 @@ def test_a_population_is_of_all_who_are_in_it_and_has_its_target() -> None:
     assert (headline.population, headline.target) == ("all", 0.9)
     assert (visitors.users, visitors.coverage, visitors.target) == (50, 0.5, 0.4)
     assert (lost.population, lost.users, lost.coverage) == ("lost", None, None)
-    assert "users" in lost.unknown
+    assert lost.unknown == ("users", "coverage", "admins_without_mfa", "phone_dependent_users", "age")
 
 
 def test_a_report_of_totals_tells_less() -> None:
