@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import stat
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +28,7 @@ def simulating(folder: Path, *arguments: object) -> Process:
         line = process.process.stdout.readline().decode()
         assert line, process.log
         process.out += line
+    process.started_in = time.monotonic() - process.began
     return process
 
 
