@@ -21,6 +21,7 @@ BENCHMARKS = {
     "poll": "a poll of 1,000 to 1,000,000 users, beside a bare client",
     "populations": "a poll with three populations, beside one without; reading who belongs to them",
     "libraries": "reading pages, beside Microsoft's models and the JSON libraries",
+    "odd_pages": "pages with something mistyped, beside one as documented",
     "where": "profiles of polls and scrapes: where the time goes",
     "prometheus": "what a real Prometheus says a scrape takes, beside nginx",
     "round": "rounds over thousands of tenants at Microsoft's limits",

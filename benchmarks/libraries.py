@@ -15,7 +15,7 @@ import msgspec
 from benchmarks.figures import Figure, Scale, in_turns, median
 from benchmarks.models import READERS
 from benchmarks.processes import ROOT, child, environment
-from exporter.reports.rows import FIELDS
+from exporter.reports.rows import KEYS
 from exporter.simulator import GeneratedPopulation
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
 def _write_pages(folder: Path, users: int) -> int:
     """Write pages of a report as the exporter asks for them."""
     rows = list(GeneratedPopulation(seed=1, users=users, maturity=0.6).rows(0))
-    names = [field.encode_name for field in FIELDS.values()]
+    names = list(KEYS.values())
     starts = range(0, len(rows) - PAGE + 1, PAGE) if len(rows) > PAGE else (0, 0)
     for number, start in enumerate(starts):
         page = [{name: row[name] for name in names} for row in rows[start : start + PAGE]]

@@ -16,6 +16,7 @@ from exporter.errors import PollError, Reason
 from exporter.facts import SOURCES, SourceName
 from exporter.graph.protocol import Collection, Page
 from exporter.metrics.family import sample
+from exporter.reports.bounds import check_entries
 from exporter.reports.entries import Labels, is_count, read_entries
 from exporter.reports.report import (
     FEATURE_OF_STATUS,
@@ -51,6 +52,7 @@ _decoder = msgspec.json.Decoder(Collection[Counts])
 
 def decode_page(body: bytes) -> Page[Counts]:
     """Decode a page of the collection. Raises msgspec.DecodeError."""
+    check_entries(body)
     collection = _decoder.decode(body)
     return Page(collection.value, collection.next_link)
 

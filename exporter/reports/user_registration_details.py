@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import MAXYEAR, datetime
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from exporter.answers import UNREADABLE
 from exporter.directory.membership import NOBODY, Membership
 from exporter.directory.table import id_hash
 from exporter.errors import PollError, Reason
@@ -22,7 +23,7 @@ from exporter.event_loop import yield_to_loop
 from exporter.facts import SOURCES, SourceName
 from exporter.reports.populations import Kinds, PopulationTallies
 from exporter.reports.report import AskMembership, Graph, Report, ask_nobody, check_report, raise_broken_off
-from exporter.reports.rows import FIELDS, Row, decode_page, forget_users, is_complete
+from exporter.reports.rows import KEYS, KnownRow, Row, are_raw, decode_page, forget_users, is_complete, read_rows
 from exporter.reports.tally import Tally, user_type_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ NAME: SourceName = "userRegistrationDetails"
 (RESOURCE,) = SOURCES[NAME]
 #: Distinct kinds of users that are counted before they are tallied: bounds the memory of a strange report.
 KINDS = 8192
+#: So many where there are words that we do not know: each of them is a text of its own.
+KINDS_WITH_OTHER_WORDS = 1024
+#: So many rows with something mistyped are read at once, which takes a millisecond.
+RAW_ROWS_AT_ONCE = 100
 #: So many are tallied at once, which takes a quarter of a millisecond.
 KINDS_AT_ONCE = 64
 #: So many pages in a row without a new user mean that Graph is going round in circles.
@@ -40,7 +45,7 @@ FRUITLESS_PAGES = 10
 CLOCK_SECONDS = 300.0
 #: No time is written longer, and what is read is remembered.
 LONGEST_STAMP = 40
-SELECTED = f"$select={','.join(field.encode_name for field in FIELDS.values())}&$top=999"
+SELECTED = f"$select={','.join(KEYS.values())}&$top=999"
 PLAIN = ""
 
 
@@ -138,11 +143,27 @@ async def _read_pages(reading: Reading, graph: Graph, query: str) -> None:
     """Read every page: under the work lock that each has, and in pieces of a millisecond."""
     async with aclosing(graph.pages(RESOURCE, query, decode_page)) as pages:
         async for page in pages:
-            reading.take(page)
-            del page
+            rows = await _read_rows(page.rows)
+            reading.take(replace(page, rows=rows))
+            most = KINDS if isinstance(next(filter(None, rows), None), KnownRow) else KINDS_WITH_OTHER_WORDS
+            del page, rows
             await yield_to_loop()
-            while reading.tally(KINDS):
+            while reading.tally(most):
                 await yield_to_loop()
+
+
+async def _read_rows(rows: list[Any]) -> list[Row | None]:
+    """Read those rows of a page that were not read while it was decoded."""
+    if not are_raw(rows):
+        return rows
+    read: list[Row | None] = []
+    for start in range(0, len(rows), RAW_ROWS_AT_ONCE):
+        try:
+            read += read_rows(rows[start : start + RAW_ROWS_AT_ONCE])
+        except UNREADABLE:
+            raise PollError(Reason.MALFORMED, f"a row of Graph's {RESOURCE.name} is not the documented shape") from None
+        await yield_to_loop()
+    return read
 
 
 async def _build_report(reading: Reading, graph: Graph) -> Report:

@@ -17,6 +17,7 @@ import msgspec
 from exporter.errors import PollError, Reason
 from exporter.facts import SOURCES, SPLITS, Resource, SourceName
 from exporter.metrics.family import Sample, sample
+from exporter.reports.bounds import check_entries
 from exporter.reports.entries import Entries, Labels, is_count, read_entries
 from exporter.reports.methods import METHODS, STRENGTH_OF_METHOD
 from exporter.reports.report import (
@@ -64,6 +65,12 @@ class Summary(msgspec.Struct, rename="camel"):
 
 
 _decoder = msgspec.json.Decoder(Summary)
+
+
+def decode_summary(body: bytes) -> Summary:
+    """Decode the answer of either function. Raises msgspec.DecodeError."""
+    check_entries(body)
+    return _decoder.decode(body)
 
 
 @dataclass(frozen=True)
@@ -178,7 +185,7 @@ async def _ask(graph: Graph, function: Resource, labels: Mapping[str, str]) -> t
     user_types = INCLUDED.get(("user_type", labels.get("user_type", "")), ALL)
     roles = INCLUDED.get(("is_admin", labels.get("is_admin", "")), ALL)
     path = f"{function.path}(includedUserTypes='{user_types}',includedUserRoles='{roles}')"
-    summary = await graph.get(replace(function, path=path), "", _decoder.decode)
+    summary = await graph.get(replace(function, path=path), "", decode_summary)
     if not (_echoes(summary.user_types, user_types) and _echoes(summary.user_roles, roles)):
         raise PollError(
             Reason.MALFORMED, f"Graph's {function.name} answers for other users than {user_types} with role {roles}"

@@ -15,7 +15,7 @@ from exporter.metrics.exposition import Format, header, render
 from tests.checks import Exposition
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 
     from exporter.facts import Resource
     from exporter.reports.report import Report
@@ -89,3 +89,13 @@ def shown(report: Report, source: str = "test") -> Exposition:
     lines = render(report.samples, tenant="contoso", source=source, population="all")
     text = b"".join(header(family, Format.TEXT) + found for family, found in lines.items()).decode()
     return Exposition(text)
+
+
+def outcome(work: Coroutine[Any, Any, Report]) -> Report:
+    """Run what waits for nothing but its next round: a loop for each of so many would take longer than all else."""
+    while True:
+        try:
+            work.send(None)
+        except StopIteration as end:
+            report: Report = end.value
+            return report

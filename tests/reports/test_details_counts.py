@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -364,6 +365,59 @@ def test_rows_that_are_no_rows() -> None:
     assert (report.users, report.rows, report.duplicate_rows, report.incomplete_rows) == (2, 6, 0, 5)
     assert shown(report).value("entra_users", user_type="unknown", is_admin="unknown") == 1
     assert shown(report).total("entra_strength_users") == 2
+
+
+def test_a_long_word_is_other() -> None:
+    """A text that is longer than any word is `other`, or a user type nobody knows; its row is complete."""
+    long = "x" * 5_000
+    report = collected(
+        [row(1, userType=long, methodsRegistered=[long], **{DEFAULT: long}), row(2, methodsRegistered=[])]
+    )
+    exposition = shown(report)
+    assert report.incomplete_rows == 0
+    assert exposition.total("entra_users", user_type="unknown") == 1
+    assert exposition.total("entra_method_users", method="other") == 1
+    assert exposition.total("entra_default_method_users", method="other") == 1
+
+
+DEFAULT = "userPreferredMethodForSecondaryAuthentication"
+
+
+@pytest.mark.parametrize("word", ["fido2", "brainWaves"])
+def test_more_methods_than_anybody_has(word: str) -> None:
+    """A list of more methods than there are is not read: that row is incomplete, and its strength unknown."""
+    report = collected([row(1, methodsRegistered=[word] * 64), row(2, methodsRegistered=[word] * 65)], ())
+    assert report.incomplete_rows == 1
+    assert shown(report).value("entra_method_users", method=word) == 1
+    assert shown(report).total("entra_strength_users") == 2
+
+
+@pytest.mark.parametrize(("rows", "refused"), [(5_000, False), (5_001, True)])
+@pytest.mark.parametrize("nobody", [{}, None, 5])
+def test_more_rows_than_any_page_has(rows: int, nobody: object, *, refused: bool) -> None:
+    """A page of more than 5,000 rows is malformed, be they rows or not."""
+    page = [row(1), *[nobody] * (rows - 1)]
+    if refused:
+        with pytest.raises(PollError) as caught:
+            collected(page, (), 10_000)
+        assert caught.value.reason is Reason.MALFORMED
+    else:
+        assert collected(page, (), 10_000).rows == rows
+
+
+def test_mistyped_rows_are_read_in_pieces() -> None:
+    """Where every row has something mistyped, others pass every hundred rows."""
+    rounds = {}
+    for name, value in (("typed", False), ("mistyped", "no")):
+        work, rounds[name] = (
+            SOURCE.collect(RecordedGraph(paged([row(at, isAdmin=value) for at in range(999)], 999)), ()),
+            0,
+        )
+        with contextlib.suppress(StopIteration):
+            while True:
+                work.send(None)
+                rounds[name] += 1
+    assert rounds["mistyped"] >= rounds["typed"] + 10
 
 
 def test_ids_that_differ_in_case_only_are_one_user() -> None:

@@ -21,13 +21,13 @@ from exporter.reports.credential_user_registration_count import CredentialUserRe
 from exporter.reports.user_registration_details import UserRegistrationDetails
 from exporter.reports.users_registered import UsersRegistered
 from tests.reports import generated, recount
-from tests.reports.recorded import LINK, NOW, AnsweringGraph, RecordedGraph, paged, shown
+from tests.reports.recorded import LINK, NOW, AnsweringGraph, RecordedGraph, outcome, paged, shown
 from tests.reports.recount import SPLIT_SETTINGS, Recount, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Iterator
 
-    from exporter.reports.report import Report, Source
+    from exporter.reports.report import Source
 
 REPORTS = int(os.environ.get("RECOUNT_REPORTS", "40"))
 LONG = settings(max_examples=REPORTS, suppress_health_check=list(HealthCheck))
@@ -39,18 +39,8 @@ compared: Counter[tuple[str, str]] = Counter()
 def counts_printed() -> Iterator[None]:
     """Say how many reports of each source came out, and how."""
     yield
-    for (source, outcome), number in sorted(compared.items()):
-        print(f"{source}: {number:,} reports {outcome}")  # noqa: T201 - whoever asks for many wants to see it
-
-
-def outcome(work: Coroutine[Any, Any, Report]) -> Report:
-    """Run what waits for nothing but its next round: a loop for each of so many would take longer than all else."""
-    while True:
-        try:
-            work.send(None)
-        except StopIteration as end:
-            report: Report = end.value
-            return report
+    for (source, what), number in sorted(compared.items()):
+        print(f"{source}: {number:,} reports {what}")  # noqa: T201 - whoever asks for many wants to see it
 
 
 def compare(source: Source, graph: RecordedGraph, splits: tuple[str, ...], expected: Recount | str) -> None:

@@ -1,0 +1,28 @@
+"""How much an answer may hold, told from its bytes before any object is made of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+#: The entries of a list of counts, and the values of them all; Graph sends some thirty.
+MOST_ENTRIES, MOST_VALUES = 1_000, 8_000
+
+
+class TooManyObjectsError(msgspec.ValidationError):
+    """More rows or entries than any report has."""
+
+
+def check_objects(body: bytes, most: int) -> None:
+    """Raise TooManyObjectsError where `body` holds more than `most` objects beside its envelope.
+
+    Braces in texts are counted as well: no report has so many.
+    """
+    if body.count(b"{") > most + 1:
+        raise TooManyObjectsError
+
+
+def check_entries(body: bytes) -> None:
+    """Raise TooManyObjectsError where `body` holds more than any list of counts does."""
+    check_objects(body, MOST_ENTRIES)
+    if body.count(b",") > MOST_VALUES:
+        raise TooManyObjectsError
