@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from exporter.metrics.exposition import render
-from exporter.reports.report import USERS, status_totals
+from exporter.reports.report import status_totals, user_total, without_guests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ class Shown:
     `completed_at` is when its poll ended, in seconds since the epoch; `completed` and `missed` are on the monotonic
     clock: the same moment, and the one from which it is stale because a poll did not take place (only a report that
     was kept over a restart has that). `statuses` are users by registration status, over all splits. `populations` are
-    the populations that it told of, by name.
+    the populations that it told of, by name. `judged_…` are the totals without guests, which a target judges.
     """
 
     source: str
@@ -67,6 +67,8 @@ class Shown:
     completed: float
     missed: float = inf
     populations: Mapping[str, ShownPopulation] = field(default_factory=dict)
+    judged_users: int = 0
+    judged_statuses: Mapping[str, int] = field(default_factory=dict)
 
     def state(self, error: PollError | None, now: float, max_staleness: float) -> State:
         """Tell its state at `now`, a monotonic time; `error` is how the last poll failed, if it did."""
@@ -90,6 +92,7 @@ def shown(
     populations: Mapping[str, ShownPopulation] = MappingProxyType({}),
 ) -> Shown:
     """Make what is shown of `report`, whose samples `lines` are, and those of its populations `populations`."""
+    judged = without_guests(report.samples)
     return Shown(
         source=source,
         lines=lines,
@@ -103,6 +106,8 @@ def shown(
         completed=completed,
         missed=missed,
         populations=populations,
+        judged_users=user_total(judged),
+        judged_statuses=status_totals(judged),
     )
 
 
@@ -111,6 +116,6 @@ def shown_population(report: PopulationReport, source: str, tenant: str) -> Show
     return ShownPopulation(
         report.definition,
         render(report.samples, tenant=tenant, source=source, population=report.name),
-        users=sum(int(one.value) for one in report.samples if one.family is USERS),
+        users=user_total(report.samples),
         statuses=status_totals(report.samples),
     )

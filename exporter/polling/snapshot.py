@@ -46,8 +46,9 @@ class Coverage:
 class Status:
     """One tenant and source in words and numbers, for the status page. Times are wall-clock seconds.
 
-    `fallback` says why the source that is preferred is not shown. `target` is the share of users who should be able to
-    do MFA, `phone_users` how many depend on a phone for it; `populations` are parts of the users.
+    `fallback` says why the source that is preferred is not shown. `judged` is what the target judges: a population,
+    or everybody but guests (an empty name); None without a target. `phone_users` depend on a phone for MFA;
+    `populations` are parts of the users.
     """
 
     tenant: str
@@ -65,7 +66,7 @@ class Status:
     error: str | None
     reason: str | None
     fallback: str | None = None
-    target: float | None = None
+    judged: Coverage | None = None
     phone_users: int | None = None
     populations: tuple[Coverage, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from exporter.config.settings import Tenant
     from exporter.directory.holdings import Holdings
     from exporter.polling.history import SourceRecord
-    from exporter.polling.shown import ShownPopulation
+    from exporter.polling.shown import Shown, ShownPopulation
 
 #: The status that stands for "can do MFA" on the status page: the first that the report tells.
 MFA_STATUSES = ("mfaCapable", "mfaRegistered")
@@ -56,7 +56,18 @@ def status(
         fallback=fallback,
         labels=tenant.labels,
         populations=parts,
+        judged=_judged(tenant, report, mfa_status, parts),
     )
+
+
+def _judged(tenant: Tenant, report: Shown | None, mfa_status: str, parts: tuple[Coverage, ...]) -> Coverage | None:
+    """Say how far the tenant is from its target: the one for everybody but guests, or else the first."""
+    for target in tenant.targets:
+        if not target.population:
+            users = report.judged_users if report else None
+            mfa_users = report.judged_statuses.get(mfa_status) if report else None
+            return Coverage("", users, mfa_users, target.coverage)
+    return next((one for target in tenant.targets for one in parts if one.population == target.population), None)
 
 
 def coverages(shown: Mapping[str, ShownPopulation], holdings: Holdings) -> Iterator[Coverage]:

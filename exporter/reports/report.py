@@ -108,6 +108,16 @@ def status_totals(samples: Iterable[Sample]) -> dict[str, int]:
     return dict(users)
 
 
+def without_guests(samples: Iterable[Sample]) -> list[Sample]:
+    """Leave out guests, where the source tells them from others: what remains is what a target judges."""
+    return [one for one in samples if dict(one.labels).get("user_type") != "guest"]
+
+
+def user_total(samples: Iterable[Sample]) -> int:
+    """Add up users."""
+    return sum(int(one.value) for one in samples if one.family is USERS)
+
+
 def check_report(name: str, users: int, *, says_nothing: bool) -> None:
     """Raise PollError for what is no report: one without users, or one that says nothing but how many there are."""
     if users == 0:

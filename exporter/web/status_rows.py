@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from exporter.errors import Reason
 from exporter.facts import SOURCES
+from exporter.polling.snapshot import Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from exporter.polling.snapshot import Coverage, Status
+    from exporter.polling.snapshot import Status
 
 _MINUTE = 60
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -79,7 +80,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tenant and source. Ages and waits are seconds."""
+    """One tenant and source. `bar` is of what its target judges, or of all users. Ages and waits are seconds."""
 
     status: Status
     standing: Standing
@@ -110,12 +111,16 @@ def _row(status: Status, now: float) -> Row:
     return Row(
         status,
         standing(status),
-        Bar(status.users, status.mfa_users, status.target, status.phone_users),
-        tuple((one, Bar(one.users, one.mfa_users, one.target, one.phone_users)) for one in status.populations),
+        _bar(status.judged or Coverage("", status.users, status.mfa_users), status.phone_users),
+        tuple((one, _bar(one, one.phone_users)) for one in status.populations),
         _age(status.last_updated, now),
         _age(status.last_success, now),
         None if status.next_poll is None else max(0.0, status.next_poll - now),
     )
+
+
+def _bar(one: Coverage, phone_users: int | None) -> Bar:
+    return Bar(one.users, one.mfa_users, one.target, phone_users)
 
 
 def _age(moment: float | None, now: float) -> float | None:
@@ -140,15 +145,16 @@ def summary(found: Sequence[Row]) -> Summary:
     known: dict[str, Bar] = {}
     best = next(iter(SOURCES))
     for row in sorted(found, key=lambda row: row.status.source != best):  # the numbers of two are never added
-        if row.bar.percent is not None:
-            known.setdefault(row.status.tenant, row.bar)
-    everybody = [row.bar for row in found] + [bar for row in found for _, bar in row.populations]
+        everybody = Bar(row.status.users, row.status.mfa_users, None, None)
+        if everybody.percent is not None:
+            known.setdefault(row.status.tenant, everybody)
+    bars = [row.bar for row in found] + [bar for row in found for _, bar in row.populations]
     return Summary(
         {one: sum(row.standing is one for row in found) for one in Standing},
         len(found),
         sum(row.is_below_target for row in found),
-        any(bar.target is not None for bar in everybody),
-        any(bar.phone_users is not None for bar in everybody),
+        any(bar.target is not None for bar in bars),
+        any(bar.phone_users is not None for bar in bars),
         len({row.status.tenant for row in found} - known.keys()),
         Bar(
             sum(bar.users or 0 for bar in known.values()),

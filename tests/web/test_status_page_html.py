@@ -10,14 +10,15 @@ from html.parser import HTMLParser
 
 import pytest
 
+from exporter.config.settings import Target, Tenant
 from exporter.errors import Problem
 from exporter.polling.shown import State
 from exporter.polling.snapshot import Coverage, Status
-from exporter.simulator import Fault
+from exporter.simulator import Fault, SimulatedTenant, Simulation
 from exporter.web.status_page import ProcessFacts, StatusPage
 from exporter.web.status_rows import span
 from tests.manual_clock import START, ManualClock, run
-from tests.running import COUNT, DETAILS, HOUR, running, simulated
+from tests.running import COUNT, DETAILS, HOUR, configured, running, simulated
 
 NOTHING = "\N{EN DASH}"
 STATUS = Status(
@@ -116,8 +117,10 @@ def test_there_is_one_line_a_tenant_and_the_rest_below_it() -> None:
         ({"state": State.PENDING, "error": "grant it", "reason": "forbidden"}, 1, "refused forbidden"),
         ({"state": State.STALE, "error": "renew it", "reason": "credential"}, 1, "refused credential"),
         ({"fallback": "grant AuditLog.Read.All"}, 1, "fresh totals only"),
-        ({"target": 0.8}, 2, "75.0 % below 80 %"),
-        ({"target": 0.75}, 2, "75.0 % of 75 %"),
+        ({"judged": Coverage("", 100, 79, 0.8)}, 2, "79.0 % below 80 %"),
+        ({"judged": Coverage("", 100, 80, 0.8)}, 2, "80.0 % of 80 %"),
+        ({"judged": Coverage("staff", 100, 80, 0.8)}, 2, "80.0 % of 80 % staff"),
+        ({"judged": Coverage("", None, None, 0.8)}, 2, "not known"),
         ({"phone_users": 12}, 3, "12"),
     ],
 )
@@ -161,7 +164,7 @@ def test_the_worst_come_first() -> None:
 def test_the_top_counts_tenants_and_users() -> None:
     """How many stand how, how many miss a target, and which part of all users can do MFA; a tenant counts once."""
     html = rendered(
-        replace(STATUS, tenant="a", target=0.9),
+        replace(STATUS, tenant="a", judged=Coverage("", 100, 80, 0.9)),
         replace(STATUS, tenant="a", source=COUNT, users=210, mfa_users=150),
         replace(STATUS, tenant="b", users=100, mfa_users=100, populations=(Coverage("staff", 10, 5, 0.8),)),
         replace(STATUS, tenant="c", state=State.PENDING, users=None, mfa_users=None, reason="forbidden", error="no"),
@@ -243,5 +246,26 @@ def test_the_page_tells_of_fresh_failing_and_waiting_tenants() -> None:
             exposition = await daemon.scrape()
             users = int(exposition.total("entra_users", tenant=stale.name))
             assert f"of {users} users mfaCapable" in rows[stale.name][6]
+
+    run(main)
+
+
+def test_the_target_judges_everybody_but_guests() -> None:
+    """The bar of a tenant with a target is that of its users without guests, as in the alerts."""
+    tenant = simulated(1, users=60)
+
+    def with_target(simulation: Simulation, one: SimulatedTenant) -> Tenant:
+        return configured(simulation, one, targets=(Target("", 0.99),))
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, tenant, configure=with_target) as daemon:
+            await clock.sleep(5)
+            line, more = Reader(await daemon.page()).rows[1:3]
+            exposition = await daemon.scrape()
+            users = exposition.total("entra_users", user_type="member")
+            able = exposition.total("entra_registered_users", user_type="member", status="mfaCapable")
+            assert users < exposition.total("entra_users")
+            assert line[2] == f"{100 * able / users:.1f} % below 99 %"
+            assert f"Judged, without guests {able:.0f} of {users:.0f} users" in more[0]
 
     run(main)
