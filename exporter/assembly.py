@@ -24,6 +24,7 @@ from exporter.config.settings import (
 )
 from exporter.directory.families import DIRECTORY_FAMILIES
 from exporter.directory.keeper import MembershipKeeper
+from exporter.event_loop import in_daemon_thread
 from exporter.facts import Cloud, SourceName
 from exporter.graph.client import GraphClient, GraphConnection
 from exporter.graph.limits import DIRECTORY_LIMITS, Limiters, RequestLimits
@@ -128,7 +129,7 @@ class Assembly:
     async def connected(self, network: Network) -> AsyncIterator[None]:
         """Open the connection to the outside that pollers made inside the body use."""
         keep_large_blocks_apart()
-        context = await asyncio.to_thread(make_ssl_context, network.ca_file)
+        context = await in_daemon_thread(partial(make_ssl_context, network.ca_file))
         async with open_session(context) as session:
             self._connection = GraphConnection(
                 session=session,
