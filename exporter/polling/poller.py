@@ -8,28 +8,23 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.directory.membership import Membership
 from exporter.errors import PollError, Reason
-from exporter.event_loop import yield_to_loop
 from exporter.logs import fields
 from exporter.memory import give_back_memory
-from exporter.metrics.exposition import render
 from exporter.polling.choice import PREFERRED_AGAIN_SECONDS
-from exporter.polling.health import health_samples
-from exporter.polling.shown import NO_LINES, POPULATION, Shown, ShownPopulation, State, shown, shown_population
-from exporter.polling.snapshot import Coverage, Snapshot
-from exporter.polling.status import coverages, status
+from exporter.polling.collecting import Collector
+from exporter.polling.shown import Shown, State
+from exporter.polling.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
     from exporter.clock import Clock, Timer
     from exporter.config.settings import Tenant
     from exporter.directory.keeper import MembershipKeeper
-    from exporter.metrics.family import Family
     from exporter.polling.choice import Choice
-    from exporter.polling.history import History, SourceRecord
+    from exporter.polling.history import History
     from exporter.polling.schedule import Schedule
     from exporter.polling.snapshot import SnapshotStore
     from exporter.polling.storage import ReportStorage
@@ -38,8 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 #: So many rows leave memory behind that is worth giving back.
 LARGE_ROWS = 50_000
-#: So much of a poll may be spent waiting for the first reading of membership.
-WAITING_SHARE = 0.25
 
 
 class Poller:
@@ -68,7 +61,8 @@ class Poller:
         self.history = history
         self._tenant = tenant
         self._choice = choice
-        self._connect = connect
+        self._collector = Collector(tenant, connect, clock, keeper)
+        self._view = View(tenant, choice.preferred.name, history, clock, keeper)
         self._token_number = token_number
         self._slot = slot
         self._schedule = schedule
@@ -110,39 +104,12 @@ class Poller:
         return error
 
     def show(self) -> None:
-        """Replace the snapshot by what is known now, and again as soon as time changes the state."""
+        """Replace the snapshot by what is known now, and again as soon as time changes it."""
         self.stop()
-        now, newest = self._clock.monotonic(), self.history.newest()
-        if newest is not None and newest.lines and not self._is_shown(newest):
-            newest = self._expire(newest)
-        changes = [at for at in self._changes(newest) if at > now]
-        if changes:
-            self._aging = self._clock.call_later(min(changes) - now, self.show)
-        self._replace(self._lines(newest) if newest is not None else NO_LINES)
-
-    def _changes(self, newest: Shown | None) -> Iterator[float]:
-        """Give the times at which what is shown changes by itself."""
-        if newest is not None:
-            yield from (newest.missed, newest.completed + self._tenant.max_staleness)
-        outdated = self._keeper.holdings.next_outdated(self._clock.monotonic()) if self._keeper else None
-        if outdated is not None:
-            yield outdated
-
-    def _lines(self, newest: Shown) -> Mapping[Family, bytes]:
-        """Put the lines of all users and of the populations together."""
-        lines = [newest.lines, *(one.lines for one in self._visible(newest).values())]
-        families = dict.fromkeys(family for each in lines for family in each)
-        return {family: b"".join(each.get(family, b"") for each in lines) for family in families}
-
-    def _visible(self, newest: Shown | None) -> Mapping[str, ShownPopulation]:
-        """Give the populations that are still defined as they were counted, and not too old, by name."""
-        found: dict[str, ShownPopulation] = {}
-        for one in self._tenant.populations:
-            counted = newest.populations.get(one.name) if newest is not None else None
-            outdated = self._keeper is not None and self._keeper.holdings.is_outdated(one, self._clock.monotonic())
-            if counted is not None and counted.definition == one.definition and not one.unusable and not outdated:
-                found[one.name] = counted
-        return found
+        self._store.replace(self._key, self._view.snapshot(self._next_poll))
+        change = self._view.next_change()
+        if change is not None:
+            self._aging = self._clock.call_later(change - self._clock.monotonic(), self.show)
 
     def stop(self) -> None:
         """Stop what happens by itself; `run` is for its owner to cancel."""
@@ -162,14 +129,14 @@ class Poller:
             self._keeper.read_again()
 
     async def _poll(self) -> PollError | None:
-        before, record = self._state(), self._told()[1]
+        before, record = self._view.state(), self._view.told()[1]
         earlier_error = record.error
         deadline = self._clock.monotonic() + self._tenant.poll_timeout
         newest = self.history.newest()
         try:
             report = await self._choice.collect(
                 partial(self._attempt, deadline),
-                shown_source=newest.source if newest is not None and self._is_shown(newest) else None,
+                shown_source=self._view.shown_source(),
                 preferred_due=self._preferred_due(),
             )
         except PollError as error:
@@ -198,89 +165,20 @@ class Poller:
         clock, record = self._clock, self.history.records[source.name]
         began = clock.monotonic()
         try:
-            found = await self._collect(deadline, source)
+            report, found = await self._collector.collect(deadline, source, record)
         except PollError as error:
             now = clock.monotonic()
             record.failed(error, clock.time(), now, now - began)
             self._unkept[source.name] = None
             raise
         record.succeeded(found, found.completed - began)
+        self._unkept[source.name] = report
         if found.rows >= LARGE_ROWS:
             await asyncio.to_thread(give_back_memory)
         return found
 
-    async def _collect(self, deadline: float, source: Source) -> Shown:
-        """Collect and render. The one broad `except`: a bug in here costs this tenant this poll, and nobody else."""
-        remaining = deadline - self._clock.monotonic()
-        try:
-            if remaining <= 0:  # another source took all the time
-                raise TimeoutError
-            async with self._clock.timeout(remaining):
-                graph = self._connect(deadline)
-                try:
-                    report = await source.collect(graph, self._tenant.splits, self._membership)
-                finally:
-                    self.history.records[source.name].throttled += graph.throttled
-                async with graph.work_lock():
-                    lines = self._render(report, source)
-                    await yield_to_loop()
-                    populations = await self._render_populations(report, source)
-        except PollError:
-            raise
-        except TimeoutError:
-            raise PollError(
-                Reason.TIMEOUT, f"the poll did not end within its poll_timeout of {self._tenant.poll_timeout:.0f} s"
-            ) from None
-        except Exception:
-            log.exception("a bug of the exporter: please report it", extra=self._who())
-            raise PollError(
-                Reason.INTERNAL, "a bug of the exporter; its traceback is in the log, please report it"
-            ) from None
-        self._unkept[source.name] = report
-        now, at = self._clock.monotonic(), self._clock.time()
-        return shown(report, source.name, lines, completed_at=at, completed=now, populations=populations)
-
-    def _render(self, report: Report, source: Source) -> Mapping[Family, bytes]:
-        return render(report.samples, tenant=self._tenant.name, source=source.name, population=POPULATION)
-
-    async def _render_populations(self, report: Report, source: Source) -> Mapping[str, ShownPopulation]:
-        """Render the populations, each a piece of work."""
-        rendered = {}
-        for one in report.populations:
-            rendered[one.name] = shown_population(one, source.name, self._tenant.name)
-            await yield_to_loop()
-        return rendered
-
-    async def _membership(self) -> Membership:
-        if self._keeper is None:
-            return Membership(tuple(one for one in self._tenant.populations if not one.unusable))
-        return await self._keeper.current(self._tenant.poll_timeout * WAITING_SHARE)
-
     def _reading_membership(self) -> AbstractAsyncContextManager[None]:
         return self._keeper.running() if self._keeper is not None else nullcontext()
-
-    def _is_shown(self, report: Shown) -> bool:
-        return report.state(None, self._clock.monotonic(), self._tenant.max_staleness) is not State.EXPIRED
-
-    def _told(self) -> tuple[str, SourceRecord]:
-        """Give the source that health is told of: the one whose report is shown or, while none is, the preferred."""
-        newest = self.history.newest()
-        source = newest.source if newest is not None and self._is_shown(newest) else self._choice.preferred.name
-        return source, self.history.records[source]
-
-    def _state(self) -> State:
-        _, record = self._told()
-        if record.report is None:
-            return State.PENDING
-        return record.report.state(record.error, self._clock.monotonic(), self._tenant.max_staleness)
-
-    def _expire(self, newest: Shown) -> Shown:
-        """Let go of what is too old to be shown, of every source."""
-        who = fields(tenant=self._tenant.name, source=newest.source)
-        log.warning("the report is older than max_staleness and no longer shown", extra=who)
-        for record in self.history.records.values():
-            record.report = record.report.without_lines() if record.report is not None else None
-        return newest.without_lines()
 
     def _log_source(self, source: str, earlier: str) -> None:
         if source != earlier:
@@ -296,7 +194,7 @@ class Poller:
         log.log(level, "poll failed", extra=fields(**self._who()["fields"], **extra))
 
     def _next_due(self) -> float:
-        now, (_, record) = self._clock.monotonic(), self._told()
+        now, (_, record) = self._clock.monotonic(), self._view.told()
         if record.error is None:
             return self._schedule.after_success(now)
         return self._schedule.after_failure(now, record.failures_in_a_row, record.error)
@@ -309,22 +207,8 @@ class Poller:
                 record = self.history.records[source]
                 await self._storage.keep(self._tenant, source, record, report, self._wall(due))
 
-    def _replace(self, lines: Mapping[Family, bytes]) -> None:
-        (source, record), state, interval = self._told(), self._state(), self._tenant.poll_interval
-        samples = [*health_samples(self.history.records, source, state=state, interval=interval)]
-        parts: tuple[Coverage, ...] = ()
-        if self._keeper is not None:
-            samples += self._keeper.holdings.samples(self._clock.monotonic())
-            parts = tuple(coverages(self._visible(record.report), self._keeper.holdings))
-        health = render(samples, tenant=self._tenant.name)
-        preferred = self._choice.preferred.name
-        refusal = self.history.records[preferred].error if source != preferred else None
-        fallback = refusal.sentence if refusal else None
-        page = status(self._tenant, source, record, state, next_poll=self._next_poll, fallback=fallback, parts=parts)
-        self._store.replace(self._key, Snapshot({**lines, **health}, page))
-
     def _wall(self, monotonic: float) -> float:
         return self._clock.time() + max(0.0, monotonic - self._clock.monotonic())
 
     def _who(self) -> dict[str, dict[str, object]]:
-        return fields(tenant=self._tenant.name, source=self._told()[0])
+        return fields(tenant=self._tenant.name, source=self._view.told()[0])
