@@ -258,7 +258,7 @@ def test_a_bug_in_one_poll_costs_that_poll_only(monkeypatch: pytest.MonkeyPatch)
             assert exposition.value("entra_polls_total", tenant="tenant-2") == 3
             line = daemon.log_lines("a bug of the exporter: please report it")[0]
             assert "exception=ZeroDivisionError" in line
-            assert "poller.py" in line
+            assert "collecting.py" in line
             assert "tenant=tenant-1" in line
             assert "please report it" in await daemon.page()
 
