@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from exporter.metrics.exposition import render
-from exporter.reports.report import status_totals, user_total, without_guests
+from exporter.reports.report import phone_total, status_totals, user_total, without_guests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,7 @@ class ShownPopulation:
     lines: Mapping[Family, bytes] = field(repr=False)
     users: int
     statuses: Mapping[str, int]
+    phone_users: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Shown:
     clock: the same moment, and the one from which it is stale because a poll did not take place (only a report that
     was kept over a restart has that). `statuses` are users by registration status, over all splits. `populations` are
     the populations that it told of, by name. `judged_…` are the totals without guests, which a target judges.
+    `phone_users` depend on a phone for MFA; None where the source does not say.
     """
 
     source: str
@@ -69,6 +71,7 @@ class Shown:
     populations: Mapping[str, ShownPopulation] = field(default_factory=dict)
     judged_users: int = 0
     judged_statuses: Mapping[str, int] = field(default_factory=dict)
+    phone_users: int | None = None
 
     def state(self, error: PollError | None, now: float, max_staleness: float) -> State:
         """Tell its state at `now`, a monotonic time; `error` is how the last poll failed, if it did."""
@@ -108,6 +111,7 @@ def shown(
         populations=populations,
         judged_users=user_total(judged),
         judged_statuses=status_totals(judged),
+        phone_users=phone_total(report.samples),
     )
 
 
@@ -118,4 +122,5 @@ def shown_population(report: PopulationReport, source: str, tenant: str) -> Show
         render(report.samples, tenant=tenant, source=source, population=report.name),
         users=user_total(report.samples),
         statuses=status_totals(report.samples),
+        phone_users=phone_total(report.samples),
     )

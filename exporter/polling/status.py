@@ -47,6 +47,7 @@ def status(
         users=report.users if report else None,
         mfa_users=statuses.get(mfa_status),
         mfa_status=mfa_status,
+        phone_users=report.phone_users if report else None,
         last_updated=report.last_updated if report else None,
         last_success=record.report.completed_at if record.report else None,
         next_poll=next_poll,
@@ -83,6 +84,7 @@ def coverages(shown: Mapping[str, ShownPopulation], holdings: Holdings) -> Itera
             else None,
             target=targets.get(one.name),
             problem=problems.get(one.name),
+            phone_users=found.phone_users if found else None,
         )
     if RECONCILE in problems:
         yield Coverage("reconcile", problem=problems[RECONCILE])

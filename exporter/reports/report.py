@@ -118,6 +118,12 @@ def user_total(samples: Iterable[Sample]) -> int:
     return sum(int(one.value) for one in samples if one.family is USERS)
 
 
+def phone_total(samples: Iterable[Sample]) -> int | None:
+    """Add up the users who depend on a phone for MFA; None where nobody said."""
+    found = [one.value for one in samples if one.family is PHONE_DEPENDENT_USERS and ("need", "mfa") in one.labels]
+    return int(sum(found)) if found else None
+
+
 def check_report(name: str, users: int, *, says_nothing: bool) -> None:
     """Raise PollError for what is no report: one without users, or one that says nothing but how many there are."""
     if users == 0:

@@ -230,6 +230,21 @@ def test_an_empty_first_report_is_no_report() -> None:
     run(main)
 
 
+def test_the_page_says_how_many_depend_on_a_phone() -> None:
+    """The status page counts whom the metric counts; a source that does not say has no figure."""
+    rows = [{**row, "methodsRegistered": ["mobilePhone"], "isSsprRegistered": False} for row in people(7)]
+
+    async def main(clock: ManualClock) -> None:
+        population = FixedPopulation([*rows, *people(20)[7:]])
+        async with running(clock, simulated(1, population=population)) as daemon:
+            await first_report(daemon, clock)
+            phones = (await daemon.scrape()).total("entra_phone_dependent_users", tenant=TENANT, need="mfa")
+            assert phones >= 7
+            assert f'data-title="Phone only">{phones:.0f}<' in await daemon.page()
+
+    run(main)
+
+
 def test_a_small_report_is_shown() -> None:
     """Fewer than a tenth of yesterday's users, without a nextLink, is what Graph says: shown, for alerts to judge."""
     population = FixedPopulation(people(100))
