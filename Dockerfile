@@ -14,7 +14,7 @@ COPY exporter /opt/exporter/exporter
 RUN python3 -m compileall -q --invalidation-mode=unchecked-hash /opt/exporter && mkdir /reports
 
 FROM ${BASE}
-ARG VERSION=0.1.0
+ARG VERSION=1.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="entra-mfa-exporter" \
       org.opencontainers.image.description="Prometheus exporter for the MFA registration reports of Microsoft Entra ID" \

@@ -1,3 +1,3 @@
 """Prometheus exporter for the MFA registration reports of Microsoft Entra ID."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
