@@ -29,6 +29,7 @@ SILENCED = ("azure", "msal", "aiohttp.client", "aiohttp.internal", "aiohttp.web"
 #: Writes a traceback with the client's own bytes for every malformed request.
 RATIONED = "aiohttp.server"
 QUEUE_LINES = 10_000
+CLOSING_SECONDS = 0.5
 CLIENTS_FAULT = "a client sent something that is not HTTP, or left early"
 BUG = "a request met a bug of the exporter: please report it"
 
@@ -138,10 +139,10 @@ class BackgroundHandler(logging.Handler):
                 continue
 
     def close(self) -> None:
-        """Write what is left, within a second."""
-        deadline = time.monotonic() + 1
+        """Write what is left, within half a second."""
+        deadline = time.monotonic() + CLOSING_SECONDS
         try:
-            self._lines.put(None, timeout=1)
+            self._lines.put(None, timeout=CLOSING_SECONDS)
             self._thread.join(max(0, deadline - time.monotonic()))
         except queue.Full:
             pass

@@ -80,12 +80,15 @@ def seen_of_others(exposition: Exposition, names: list[str]) -> list[object]:
 
 
 @cache
-def undisturbed() -> list[list[object]]:
-    """What is seen of the others, at the three instants, when nothing happens to anybody."""
+def undisturbed(lifetime: float | None = None) -> list[list[object]]:
+    """What is seen of the others, at the three instants, when nothing happens to anybody.
+
+    `lifetime` is that of tokens, in seconds: with each new one, what was forbidden is tried again.
+    """
 
     async def main(clock: ManualClock) -> list[list[object]]:
         others, seen = bystanders(), []
-        async with scene(clock, others, configure=unsplit, rows=[]) as played:
+        async with scene(clock, others, configure=unsplit, rows=[], lifetime=lifetime) as played:
             for moment in (BEGINS, ENDS, ENDS + HOUR):
                 await clock.sleep(moment - clock.monotonic())
                 seen.append(seen_of_others(await played.scrape(), [one.name for one in others]))
@@ -96,7 +99,7 @@ def undisturbed() -> list[list[object]]:
 
 def go_through(case: Case) -> Outcome:
     """Run a case to its end; every claim of the battery is an assertion in here."""
-    expected = undisturbed()
+    expected = undisturbed(case.setting.get("lifetime"))
 
     async def main(clock: ManualClock) -> Outcome:
         others = bystanders()

@@ -284,7 +284,14 @@ PAYLOAD = [
         new_methods(1),
         sees=shown("entra_method_users", 1, method="newMethod0"),
     ),
-    Case("payload-new-methods", "ten thousand of them", new_methods(10_000), sees=methods_bounded, truth=False),
+    Case("payload-new-methods", "sixty of them", new_methods(60), sees=methods_bounded, truth=False),
+    Case(
+        "payload-many-methods",
+        "ten thousand of them for one user",
+        new_methods(10_000),
+        sees=shown("entra_report_incomplete_rows", 1),
+        truth=False,
+    ),
     Case(
         "payload-shrunk",
         "fewer than a tenth of yesterday's users, and no nextLink",

@@ -47,7 +47,7 @@ NAMES = (DETAILS.name, COUNT.name)
 
 
 class Locks:
-    """What a Graph client is to a poller here: a lock that nobody else wants."""
+    """What a Graph client is to a poller here: a lock that nobody else wants; nobody is throttled."""
 
     throttled = 0
 
@@ -69,7 +69,7 @@ class Scripted:
     async def probe(self, graph: Graph) -> None:
         raise AssertionError
 
-    async def collect(self, graph: Graph, splits: tuple[str, ...]) -> Report:
+    async def collect(self, graph: Graph, splits: tuple[str, ...], membership: object) -> Report:
         self.asked += 1
         if self.outcome == EMPTY:
             raise EmptyReportError("nobody")
