@@ -11,7 +11,7 @@ import msgspec
 from exporter.errors import PollError, Reason
 from exporter.metrics.exposition import render
 from exporter.metrics.family import sample
-from exporter.polling.health import CREDENTIAL_EXPIRY, TENANT_INFO, health_samples
+from exporter.polling.health import CREDENTIAL_EXPIRY, PHONE_DELIVERY_END, TENANT_INFO, health_samples
 from exporter.polling.history import SourceRecord
 from exporter.polling.shown import NO_LINES, State, shown
 from exporter.reports.credential_user_registration_count import STATUSES
@@ -32,6 +32,7 @@ START = 1_790_000_000 // DAY * DAY
 END = START + DAYS * DAY + 9 * HOUR  # nine in the morning
 DETAILS, COUNT = "userRegistrationDetails", "credentialUserRegistrationCount"
 PAGE = 999
+PHONES_END = 1_801_440_000  # 1 February 2027
 BOTH = ("user_type", "is_admin")
 
 
@@ -92,6 +93,11 @@ class PastTenant:
         """Count the rows of a day the plain way."""
         return count(self.rows(day))
 
+    def headline(self, day: int) -> Truth:
+        """Count everybody but guests, where user types are told, as the headline does."""
+        told = self.source == DETAILS and "user_type" in self.splits
+        return count(row for row in self.rows(day) if not told or row["userType"] != "guest")
+
     def report(self, at: int) -> Report:
         """Count the report that was there at this time, as a poll does."""
         day = (at - START) // DAY
@@ -120,6 +126,7 @@ class PastTenant:
             self.record.succeeded(report, duration)
         else:
             self.record.failed(PollError(reason, "as planned"), at, at, duration)
+            self.record.throttled += reason is Reason.THROTTLED
         return reason
 
     @property
@@ -135,6 +142,7 @@ class PastTenant:
         labels = {"tenant": self.name, "source": self.source, "population": "all"}
         health = health_samples({self.source: self.record}, self.source, state=self.state, interval=HOUR)
         told = [*health, sample(TENANT_INFO, 1, tenant_id=self.tenant_id, cloud="global")]
+        told.append(sample(PHONE_DELIVERY_END, PHONES_END))
         if self.certificate_days is not None:
             told.append(sample(CREDENTIAL_EXPIRY, END + self.certificate_days * DAY))
         return render(told, tenant=self.name) | (render(report.samples, **labels) if report else {})

@@ -25,6 +25,8 @@ BOARDS = boards()
 COVERAGE, FLEET, EXPORTER = "entra-mfa-coverage", "entra-mfa-fleet", "entra-mfa-exporter"
 TENANTS = {one.name: one for one in past_tenants()}
 SHOWN = set(TENANTS) - {"wingtip", "woodgrove"}
+#: No past tenant has populations, and the day on which nobody depends on a phone is told only while fewer do each week.
+MAY_BE_EMPTY = {"Populations and targets", "Nobody does in"}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,8 @@ def by_tenant(answer: Answer) -> dict[str, float]:
 def test_every_query_has_data(remembered: Prometheus, uid: str) -> None:
     """As the dashboards open, each query of each panel brings data, and Prometheus has no remark on it."""
     seen = Viewer(remembered, BOARDS[uid], {"tenant": "contoso"} if uid == COVERAGE else {}).everything()
-    empty = [(one["title"], answer.expression) for one, answers in seen for answer in answers if not answer.result]
+    told = [(one["title"], answer) for one, answers in seen for answer in answers if one["title"] not in MAY_BE_EMPTY]
+    empty = [(title, answer.expression) for title, answer in told if not answer.result]
     remarks = [(one["title"], answer.remarks) for one, answers in seen for answer in answers if answer.remarks]
     assert (empty, remarks) == ([], [])
 
@@ -78,7 +81,7 @@ def test_coverage_is_what_was_simulated(remembered: Prometheus, name: str) -> No
     assert viewer.values["source"] == TENANTS[name].source
     (answer,) = panel(viewer, "MFA coverage")
     (series,) = answer.result
-    truth = TENANTS[name].truth(DAYS)
+    truth = TENANTS[name].headline(DAYS)
     covered = truth.status("mfaRegistered" if TENANTS[name].source == COUNT else "mfaCapable")
     assert named(answer, series) == f"{covered:,} of {truth.total:,} users"
     assert float(series["value"][1]) == pytest.approx(covered / truth.total)
@@ -160,7 +163,7 @@ def test_grafanas_panels_draw_it(remembered: Prometheus, page: Path, uid: str) -
 
 def test_first_thing_seen(remembered: Prometheus, page: Path) -> None:
     """The first panel says how many of how many users can do MFA, and the share."""
-    truth = TENANTS["contoso"].truth(DAYS)
+    truth = TENANTS["contoso"].headline(DAYS)
     told = " ".join(texts(Viewer(remembered, BOARDS[COVERAGE], {"tenant": "contoso"}), page))
     covered = truth.status("mfaCapable")
     assert f"MFA coverage {covered:,} of {truth.total:,} users {100 * covered / truth.total:.1f} %" in told

@@ -56,7 +56,7 @@ class Viewer:
         for one in variables(self.board):
             offered = self.offered(one, found)
             value = self.chosen.get(one["name"]) or (ALL if one["includeAll"] else self._first(one, offered))
-            assert value == ALL or value in offered, f"{one['name']} is none of {offered}: {value}"
+            assert value == ALL or value in offered or not offered, f"{one['name']} is none of {offered}: {value}"
             found[one["name"]] = one["allValue"] if value == ALL else _escaped(value) if one["multi"] else value
         return found
 
@@ -72,7 +72,7 @@ class Viewer:
     @staticmethod
     def _first(variable: Json, offered: list[str]) -> str:
         current = variable.get("current", {}).get("value")
-        return current if current in offered else offered[0]
+        return current if current in offered or not offered else offered[0]  # as saved, while nothing is offered
 
     def answers(self, panel: Json) -> list[Answer]:
         """Ask all that a panel asks."""
