@@ -170,8 +170,8 @@ def test_a_volume_keeps_the_reports(docker: Docker, mounted: str) -> None:
 
 
 def test_demo_is_healthy_and_stops_at_once(docker: Docker, capsys: pytest.CaptureFixture[str]) -> None:
-    """The demo fits as well; its health check succeeds without curl; SIGTERM to process 1 ends it with 0 in 2 s."""
-    with running(docker, "--tmpfs=/tmp", command=("demo",)) as exporter:
+    """The demo, simulator included, fits in 256 MiB; its health check needs no curl; SIGTERM ends it with 0 in 2 s."""
+    with running(docker, "--tmpfs=/tmp", "--memory=256m", command=("demo",)) as exporter:
         eventually("healthy", lambda: exporter.state()["Health"]["Status"] == "healthy")
         eventually("three reports", lambda: get(f"{exporter.url}/metrics")[0].count(b'state="fresh"} 1') >= 3)
         begun = time.time()
