@@ -84,7 +84,7 @@ class Page:
 @asynccontextmanager
 async def browsing() -> AsyncIterator[Page]:
     """Run a browser with one page during the body."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # the browser may still write there
         port_file = Path(folder) / "DevToolsActivePort"
         flags = [*FLAGS, f"--user-data-dir={folder}", "--remote-debugging-port=0", "about:blank"]
         process = await asyncio.create_subprocess_exec(

@@ -40,7 +40,7 @@ def photograph(url: str, *, width: int, height: int, dark: bool = False, patienc
 
     A page that goes on drawing after it is loaded is given `patience_ms`, by a clock that runs ahead of ours.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # the browser may still write there
         picture, netlog = Path(folder) / "picture.png", Path(folder) / "net.json"
         command = [
             require("chromium"),
@@ -60,7 +60,7 @@ def photograph(url: str, *, width: int, height: int, dark: bool = False, patienc
 
 def read(url: str, *, width: int, height: int, patience_ms: int) -> list[str]:
     """Open `url` and give the texts that stand in the page once it is drawn."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # the browser may still write there
         size, patience = f"--window-size={width},{height}", f"--virtual-time-budget={patience_ms}"
         command = [require("chromium"), *FLAGS, f"--user-data-dir={folder}", size, patience, "--dump-dom", url]
         done = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True, timeout=60)
