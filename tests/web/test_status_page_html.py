@@ -241,11 +241,11 @@ def test_the_page_tells_of_fresh_failing_and_waiting_tenants() -> None:
             assert rows[fresh.name][1] == "fresh"
             assert rows[failing.name][1] == "failing graph_error"
             assert rows[stale.name][1] == "stale graph_error"
-            assert rows[failing.name][4] == "never"
-            assert "Graph failed with status 500" in rows[failing.name][6]
+            assert rows[failing.name][5] == "never"
+            assert "Graph failed with status 500" in rows[failing.name][7]
             exposition = await daemon.scrape()
             users = int(exposition.total("entra_users", tenant=stale.name))
-            assert f"of {users} users mfaCapable" in rows[stale.name][6]
+            assert f"of {users} users mfaCapable" in rows[stale.name][7]
 
     run(main)
 
