@@ -51,18 +51,18 @@ def test_promtool_takes_the_rules() -> None:
     assert checked.stdout.decode().count(" rules found") == len(RULE_FILES) + 1
 
 
-ORDERS = {2: 3, 3: 1}
+#: Prometheus 2 evaluates the groups of one moment in any order: now and then a fallback is seen a moment too early.
+OTHER_ORDERS = {2: 2, 3: 0}
 
 
 @pytest.mark.parametrize("version", [2, 3], ids=["Prometheus 2", "Prometheus 3"])
 @pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.name)
 def test_rules(path: Path, version: int) -> None:
     """Every alert fires when it should, with the text it should have, and keeps silent otherwise."""
-    # Prometheus 2 evaluates the groups of a moment in any order, as a server does; each order is right now and then.
-    for _ in range(ORDERS[version]):
-        tested = promtool("test", "rules", str(path), version=version)
-        if tested.returncode == 0:
-            break
+    tested = promtool("test", "rules", str(path), version=version)
+    for _ in range(OTHER_ORDERS[version]):
+        if tested.returncode != 0:
+            tested = promtool("test", "rules", str(path), version=version)
     assert tested.returncode == 0, tested.stdout.decode()
 
 
