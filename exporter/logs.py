@@ -120,6 +120,7 @@ class BackgroundHandler(logging.Handler):
         super().__init__()
         self._stream = stream
         self._lines: queue.Queue[str | None] = queue.Queue(QUEUE_LINES)
+        self._over = False
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self._thread.start()
 
@@ -139,7 +140,10 @@ class BackgroundHandler(logging.Handler):
                 continue
 
     def close(self) -> None:
-        """Write what is left, within half a second."""
+        """Write what is left, within half a second. `logging` closes it again at the end; that must not wait twice."""
+        if self._over:
+            return
+        self._over = True
         deadline = time.monotonic() + CLOSING_SECONDS
         try:
             self._lines.put(None, timeout=CLOSING_SECONDS)

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,6 +163,20 @@ def test_a_wrong_call_of_a_library_costs_its_arguments_only() -> None:
     handler.close()
     assert 'msg="%d users"' in stream.getvalue()
     assert "canary" not in stream.getvalue()
+
+
+def test_the_end_waits_once_for_a_log_that_nobody_reads() -> None:
+    """`logging` closes every handler once more when the interpreter ends; that asks the blocked writer for nothing."""
+    read = threading.Event()
+    stream = io.StringIO()
+    stream.write = lambda text: len(text) if read.wait(60) else 0  # type: ignore[method-assign]
+    handler = BackgroundHandler(stream)
+    handler.emit(record(1000.0))
+    handler.close()
+    left = handler._lines.qsize()
+    handler.close()
+    assert handler._lines.qsize() == left
+    read.set()
 
 
 def record(at: float) -> logging.LogRecord:
