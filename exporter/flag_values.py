@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from exporter.config.durations import parse_duration
 from exporter.config.rules import LABEL_KEY
 from exporter.document.rules import Complaint, either, nearest, quoted
+from exporter.graph.limits import RequestLimits
 
 ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:\s/]*)):(?P<port>\d{1,5})")
 PATH = re.compile(r"/[A-Za-z0-9._~/-]+")
@@ -82,6 +83,15 @@ def at_least_one(value: str) -> int:
     number = whole_number(value)
     if not number:
         raise UnusableValueError("0 is too few", "write 1 or more")
+    return number
+
+
+def number_of_shards(value: str) -> int:
+    """Read how many shards there are: not more than can keep Microsoft's limit."""
+    number, most = at_least_one(value), RequestLimits().most_shards
+    if number > most:
+        what = f"{number} shards cannot keep Microsoft's limit of requests for one application"
+        raise UnusableValueError(what, f"use {most} at most; more applications give more requests, not more shards")
     return number
 
 

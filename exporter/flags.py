@@ -14,6 +14,7 @@ from exporter.flag_values import (
     file_name,
     label,
     loopback,
+    number_of_shards,
     part,
     switch,
     telemetry_path,
@@ -145,7 +146,7 @@ STORAGE = Flag(
     ("serve", "once"),
 )
 SHARD = Flag("shard", whole_number, "0", "poll only the tenants of this shard", "N", ("serve", "once"))
-TOTAL_SHARDS = Flag("total-shards", at_least_one, "1", "number of shards", "N", ("serve", "once"))
+TOTAL_SHARDS = Flag("total-shards", number_of_shards, "1", "number of shards", "N", ("serve", "once"))
 TEXTFILE = Flag(
     "textfile", file_name, None, "write to this file, atomically, instead of standard output", "FILE", ("once",)
 )

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     from exporter.clock import Clock
 
+#: While shards are replaced, those of before and those of after ask side by side, and none knows of the others. They
+#: may differ in number by any factor, so both keep the limit together only if each generation asks for half of it.
+SHARD_GENERATIONS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
@@ -33,9 +37,16 @@ class RequestLimits:
         """How many requests an application may send each second on average."""
         return self.over_all_tenants / self.window_seconds
 
+    @property
+    def most_shards(self) -> int:
+        """How many shards can keep the limits: each of them has to ask for something."""
+        return self.over_all_tenants // SHARD_GENERATIONS
+
     def for_one_of(self, shards: int) -> RequestLimits:
         """Give the limits of one of so many processes that divide the tenants, and ask with the same applications."""
-        return replace(self, over_all_tenants=max(1, self.over_all_tenants // shards))
+        if shards == 1:
+            return self
+        return replace(self, over_all_tenants=max(1, self.over_all_tenants // (shards * SHARD_GENERATIONS)))
 
     def part(self, share: float) -> RequestLimits:
         """Give this part of the limits, more than 0 and at most 1: somebody else asks with the same applications."""

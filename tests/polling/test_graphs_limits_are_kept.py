@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from exporter.assembly import Options
+from exporter.commands.serve import Exporter
 from exporter.polling.shard import owner
 from exporter.simulator import Fault, FixedPopulation, Limits
 from tests.manual_clock import ManualClock, run
 from tests.running import CLIENT_ID, DETAILS, HOUR, people, running, simulated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.running import Daemon
 
 PER_TENANT, OVER_ALL_TENANTS = 5, 122
 
@@ -56,7 +65,7 @@ def test_three_hundred_tenants_of_one_application_start_within_the_limits() -> N
 
 
 def test_shards_share_the_limit_of_their_application() -> None:
-    """One of three shards asks for a third of what Microsoft allows an application: all three stay within it."""
+    """One of three shards asks for a third of half the limit: the other half is for the shards that replace them."""
     tenants = [simulated(number, population=FixedPopulation(people(2))) for number in range(300)]
 
     async def main(clock: ManualClock) -> None:
@@ -64,9 +73,43 @@ def test_shards_share_the_limit_of_their_application() -> None:
             await clock.sleep(60)
             own = sum(owner(tenant.tenant_id, 3) == 1 for tenant in tenants)
             assert f"{own} of {own} reports fresh" in await daemon.page()
-            assert 2 / 3 < daemon.simulation.peak_requests()[CLIENT_ID, None] / (OVER_ALL_TENANTS / 3) <= 1
+            assert 2 / 3 < daemon.simulation.peak_requests()[CLIENT_ID, None] / (OVER_ALL_TENANTS / 2 / 3) <= 1
 
     run(main)
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 4), (2, 6)])
+def test_shards_that_are_replaced_one_by_one_keep_the_limit_together(before: int, after: int) -> None:
+    """New shards join, then each old one ends and a new one follows: never more than 122 requests in 10 s, no 429."""
+    tenants = [simulated(number, population=FixedPopulation(people(2))) for number in range(150)]
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, *tenants, shard=0, total_shards=before) as daemon, AsyncExitStack() as shards:
+            old = [await shards.enter_async_context(another(daemon, n, before)) for n in range(1, before)]
+            await clock.sleep(10)
+            for shard in reversed(range(after)):
+                if shard < before:
+                    (old[shard - 1] if shard else daemon.exporter).stop()
+                    await clock.sleep(1)
+                await shards.enter_async_context(another(daemon, shard, after))
+                await clock.sleep(3)
+            assert OVER_ALL_TENANTS / 2 < daemon.simulation.peak_requests()[CLIENT_ID, None] <= OVER_ALL_TENANTS
+            assert daemon.simulation.journal.counts[DETAILS, 429] == 0
+
+    run(main)
+
+
+@asynccontextmanager
+async def another(daemon: Daemon, shard: int, total_shards: int) -> AsyncIterator[Exporter]:
+    """Run one more exporter beside the daemon's during the body, a shard of so many."""
+    options = {**daemon.options, "shard": shard, "total_shards": total_shards}
+    exporter = Exporter(Options(**options), daemon.load(), daemon.clock)
+    task = asyncio.create_task(exporter.run())
+    try:
+        yield exporter
+    finally:
+        exporter.stop()
+        await task
 
 
 def test_a_reload_in_between_does_not_forget_what_was_asked() -> None:

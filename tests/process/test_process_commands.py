@@ -93,6 +93,10 @@ def test_every_bad_argument_is_told_at_once(command: Command) -> None:
         (["--config.file"], "--config.file: has no value; write --config.file=FILE"),
         (["--config.file="], '--config.file: "" is not the name of a file'),
         (["--shard", "-1"], '--shard: "-1" is not a whole number'),
+        (
+            ["--total-shards=62"],
+            "62 shards cannot keep Microsoft's limit of requests for one application; use 61 at most",
+        ),
         (["--config.file=x", "--poll.interval=1h"], "set poll_interval in the file"),
         (["--config.file=/nowhere/config.yml"], "/nowhere/config.yml"),
         ([], "AZURE_TENANT_ID"),
