@@ -38,6 +38,7 @@ REPORT_FAMILIES = frozenset(
     }
 )
 COUNTED_STATUSES = ("registered", "enabled", "capable", "mfaRegistered")
+HOURS_SEARCHED = 24  # of each audit log, for the same
 ROWS_SEARCHED = 25  # of each population, for names and ids
 
 Series = tuple[str, frozenset[tuple[str, str]]]
@@ -252,3 +253,9 @@ def _canaries(simulation: Simulation) -> Iterator[str]:
             yield from (row[name] for name in names if isinstance(row, dict) and isinstance(row.get(name), str))
         yield from itertools.islice(tenant.directory.users(simulation.now()), ROWS_SEARCHED)
         yield from tenant.directory.groups
+        if any(
+            (seen.endpoint, seen.tenant_id) == ("directoryAudits", tenant.tenant_id) for seen in simulation.requests
+        ):
+            now = simulation.now()
+            for event in tenant.audit_log.events(now - HOURS_SEARCHED * 3600, now)[-ROWS_SEARCHED:]:
+                yield from (event.id, *event.person)

@@ -26,7 +26,7 @@ from exporter.document.files import UnusableConfigError
 from exporter.document.secret import Secret
 from exporter.facts import SPLITS
 from exporter.logs import logging_to
-from exporter.simulator import GeneratedPopulation, SimulatedApp, SimulatedTenant, Simulation
+from exporter.simulator import AuditLog, GeneratedPopulation, SimulatedApp, SimulatedTenant, Simulation
 from tests.checks import Exposition, check_conduct, check_promtool, check_secrecy, check_truth, gunzip
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 def simulated(number: int, *, users: int = 40, name: str | None = None, **more: Any) -> SimulatedTenant:
     """A simulated tenant: `tenant-1`, `tenant-2`, … with about `users` users and one application."""
     more.setdefault("population", GeneratedPopulation(seed=number, users=users, maturity=0.5, mark=NAME_MARK))
+    if isinstance(more["population"], GeneratedPopulation):
+        more.setdefault("audit_log", AuditLog(population=more["population"]))
     more.setdefault("apps", [SimulatedApp(client_id=CLIENT_ID, secret=SECRET, expired_secret="canary-expired-77aa")])
     return SimulatedTenant(name=name or f"tenant-{number}", tenant_id=f"7e4a0000-0000-4000-8000-{number:012x}", **more)
 

@@ -5,6 +5,7 @@ here may know the product (only its clock): a simulator that shares the product'
 """
 
 from exporter.simulator.answers import entra_error, graph_error
+from exporter.simulator.audit_log import AuditLog
 from exporter.simulator.directory import (
     BREAK_GLASS_GROUP,
     EMPLOYEES_GROUP,
@@ -27,6 +28,7 @@ __all__ = [
     "EMPLOYEES_GROUP",
     "MAILBOXES_GROUP",
     "UNLIMITED",
+    "AuditLog",
     "Ending",
     "Fault",
     "Faults",

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from exporter.simulator.answers import graph_error
+from exporter.simulator.audits import AUDITS
 from exporter.simulator.details import DETAILS
 from exporter.simulator.faults import Ending, Fault
 from exporter.simulator.fleet import PARTNER_ID, customer, relationship
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from exporter.simulator.tenant import SimulatedTenant
 
 RETRY_SECONDS = "30"
-STATE = ("apps", "consented", "licensed", "directory")
+BURST = 25
+STATE = ("apps", "consented", "licensed", "directory", "refused_options")
 
 
 class UnknownTenantError(Exception):
@@ -100,7 +102,7 @@ class Control:
         return f"{tenant.name} has no premium licence any more"
 
     def throttle(self, name: str, _: str) -> str:
-        """Answer 429 to everything that is asked of its reports."""
+        """Answer 429 to everything that is asked of its reports and its audit log."""
         headers = {"Retry-After": RETRY_SECONDS}
         return self._fault(name, "answers 429", status=429, body=graph_error("TooManyRequests"), headers=headers)
 
@@ -121,6 +123,19 @@ class Control:
         left = {key: value for key, value in directory.groups.items() if group not in {"", key}}
         directory.groups = left  # type: ignore[misc]  # every directory there is has them in a field
         return f"{tenant.name} has {len(left)} groups left"
+
+    def refuse_select(self, name: str, _: str) -> str:
+        """Refuse `$select` for its reports and its audit log with 400."""
+        tenant = self._changing(name)
+        tenant.refused_options = frozenset({"$select"})
+        return f"{tenant.name} refuses $select"
+
+    def delete_methods(self, name: str, number: str) -> str:
+        """Let so many people delete a method now, by default 25, in the audit log."""
+        deleted, tenant = int(number) if number.isdecimal() else BURST, self._found(name)
+        for _ in range(deleted):
+            tenant.audit_log.add(self._simulation.now(), "User deleted security info")
+        return f"{deleted} methods were deleted in {tenant.name}"
 
     def rename(self, name: str, new_name: str) -> str:
         """Change the display name under which whoever looks after it knows the tenant."""
@@ -158,7 +173,7 @@ class Control:
 
     def _fault(self, name: str, sentence: str, **fault: Any) -> str:
         tenant = self._changing(name)
-        for endpoint in (DETAILS, COUNT):
+        for endpoint in (DETAILS, COUNT, AUDITS):
             self._simulation.faults.add(Fault(endpoint=endpoint, tenant_id=tenant.tenant_id, times=None, **fault))
         return f"{tenant.name} {sentence} until it is restored"
 
@@ -185,6 +200,8 @@ ACTIONS: dict[str, Callable[[Control, str, str], str]] = {
     "fail": Control.fail,
     "break-off": Control.break_off,
     "delete-group": Control.delete_group,
+    "refuse-select": Control.refuse_select,
+    "delete-methods": Control.delete_methods,
     "rename": Control.rename,
     "add": Control.add,
     "end-relationship": Control.end_relationship,

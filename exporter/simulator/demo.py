@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exporter.simulator.audit_log import AuditLog
 from exporter.simulator.directory import GeneratedDirectory
 from exporter.simulator.limits import Limits
 from exporter.simulator.population import GeneratedPopulation
@@ -12,6 +13,8 @@ CLIENT_ID = "5117a7ed-0000-4000-8000-00000000de30"
 SECRET = "not-a-secret-the-demo-runs-on-loopback"  # noqa: S105  # it opens nothing but this simulation
 COUNT_ONLY = frozenset({REPORTS})
 ROLES = frozenset({AUDIT_LOG, REPORTS, *USERS, GROUP_MEMBERS[0]})
+# A day takes seconds, so the log of a large tenant would fill up in minutes.
+DESKS_IN_LOG = 2_000
 # Microsoft's own limits would make the largest tenant's report take two minutes.
 DEMO_LIMITS = Limits(per_tenant=500, per_app=2000)
 
@@ -65,6 +68,7 @@ def _tenant(
         apps=[app],
         population=population,
         directory=GeneratedDirectory(population=population),
+        audit_log=AuditLog(population=population, desks=DESKS_IN_LOG),
         licensed=licensed,
         consented={} if roles is None else {CLIENT_ID: roles},
         generations_kept=60,

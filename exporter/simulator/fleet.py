@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exporter.simulator.audit_log import AuditLog
 from exporter.simulator.demo import CLIENT_ID, ROLES, SECRET, demo_tenants
 from exporter.simulator.directory import GeneratedDirectory
 from exporter.simulator.population import GeneratedPopulation
@@ -34,6 +35,7 @@ def customer(number: int, name: str, now: float) -> SimulatedTenant:
         apps=[SimulatedApp(client_id=CLIENT_ID, secret=SECRET, roles=ROLES)],
         population=population,
         directory=GeneratedDirectory(population=population),
+        audit_log=AuditLog(population=population),
     )
 
 

@@ -1,4 +1,4 @@
-"""Graph's door, its three reports and its lists of users: token, limits, permission, licence, and then the answer.
+"""Graph's door: token, limits, permission, licence, and then the answer of a report, the audit log or a list of users.
 
 Source: Microsoft Graph's reference of the reports, its schema and its error codes; the tenant is that of the token.
 """
@@ -9,8 +9,9 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from exporter.simulator import relationships
+from exporter.simulator import audits, relationships
 from exporter.simulator.answers import REPORT_JSON, Answer, json_answer, refuse
+from exporter.simulator.audits import AUDITS, Audits
 from exporter.simulator.details import DETAILS, Details
 from exporter.simulator.lists import LIST_NAMES, LISTS, Lists
 from exporter.simulator.relationships import RELATIONSHIP_NAMES, RELATIONSHIPS
@@ -39,6 +40,7 @@ RESOURCES = (
     (COUNT, re.compile(r"/beta/reports/getCredentialUserRegistrationCount(?:\(\))?")),
     (BY_FEATURE, re.compile(r"/(?:v1\.0|beta)/reports/authenticationMethods/usersRegisteredByFeature(?:\((.*)\))?")),
     (BY_METHOD, re.compile(r"/(?:v1\.0|beta)/reports/authenticationMethods/usersRegisteredByMethod(?:\((.*)\))?")),
+    (AUDITS, audits.PATH),
     *LISTS,
     *RELATIONSHIPS,
 )
@@ -76,6 +78,7 @@ class Graph:
         self._now = now
         self._audiences = audiences
         self._details = Details(journal, now)
+        self._audits = Audits(journal, now)
         self._lists = Lists(journal, now)
 
     def admit(self, request: SeenRequest, authorization: str) -> IssuedToken:
@@ -90,6 +93,8 @@ class Graph:
         self._check(token, request)
         if request.endpoint == DETAILS:
             request.page = self._details.page_number(request, self._tenants[token.tenant_id])
+        elif request.endpoint == AUDITS:
+            request.page = self._audits.page_number(request, self._tenants[token.tenant_id])
         elif request.endpoint in LIST_NAMES:
             request.page = self._lists.page_number(request)
         elif request.endpoint in RELATIONSHIP_NAMES:
@@ -127,6 +132,8 @@ class Graph:
         permission = REPORTS if request.endpoint == COUNT else AUDIT_LOG
         if not token.grants(permission):
             refuse(403, "Authentication_MSGraphPermissionMissing", f"The caller lacks the permission {permission}.")
+        if request.endpoint == AUDITS:
+            return self._audits.answer(request, tenant, token, origin)
         if request.endpoint in {BY_FEATURE, BY_METHOD} and not token.delegated:
             refuse(403, "Authorization_RequestDenied", "The resource is not open to applications.")
         if not tenant.licensed:

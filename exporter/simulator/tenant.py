@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from exporter.simulator.audit_log import AuditLog
 from exporter.simulator.directory import Directory, ReportedDirectory
 from exporter.simulator.population import FixedPopulation
 
@@ -66,6 +67,7 @@ class SimulatedTenant:
     count_report: Any = None
     count_names: tuple[str, str] = ("registrationStatus", "registrationCount")
     directory: Directory = field(default_factory=ReportedDirectory, repr=False)
+    audit_log: AuditLog = field(default_factory=AuditLog, repr=False)
     customers: list[SimulatedCustomer] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:

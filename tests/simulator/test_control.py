@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 GDAP_PATH = "/v1.0/tenantRelationships/delegatedAdminRelationships"
 CUSTOMERS_PATH = "/v1.0/tenantRelationships/delegatedAdminCustomers"
 GOVERNANCE_PATH = "/v1.0/directory/tenantGovernance/governanceRelationships"
+AUDITS_PATH = "/v1.0/auditLogs/directoryAudits"
 NAME = "customer-0006"
 
 
@@ -115,6 +116,25 @@ def test_groups_and_permissions() -> None:
             assert list(tenant.directory.groups) == []
             await operator.change("restore")
             assert list(tenant.directory.groups) == [first, *others]
+
+    asyncio.run(main())
+
+
+def test_the_audit_log_can_be_changed() -> None:
+    """`delete-methods` writes a burst of deletions; `refuse-select` refuses `$select` until the tenant is restored."""
+    now = Clock().time()
+
+    async def main() -> None:
+        async with operating() as operator:
+            log = operator.simulation.tenants[operator.id].audit_log
+            before = log.truth(now - 1, now + 60)
+            assert (await operator.change("delete-methods", argument="30")).json["done"].startswith("30 methods")
+            assert (log.truth(now - 1, now + 60) - before) == {("User deleted security info", "success"): 30}
+            assert (await operator.report(f"{AUDITS_PATH}?$select=id&$top=1")).status == 200
+            await operator.change("refuse-select")
+            assert (await operator.report(f"{AUDITS_PATH}?$select=id&$top=1")).status == 400
+            await operator.change("restore")
+            assert (await operator.report(f"{AUDITS_PATH}?$select=id&$top=1")).status == 200
 
     asyncio.run(main())
 
