@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 
+def since_boot() -> float:
+    """Seconds that never jump, and that go on while the machine sleeps where the system can count so (as Linux can)."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class Timer(Protocol):
     """A callback that is due later and can be called off."""
 
@@ -25,8 +30,8 @@ class Clock:
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds that never jump: for due times, deadlines and durations."""
-        return time.monotonic()
+        """Seconds that never jump, and count a machine's sleep: for due times, deadlines and durations."""
+        return since_boot()
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
         """Call `callback` on the running loop, `delay` seconds from now."""

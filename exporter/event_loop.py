@@ -1,11 +1,17 @@
-"""How to keep the event loop going round: work in small pieces, and work that may block in threads nobody waits for."""
+"""How to keep the event loop going round: work in small pieces, work that may block in threads nobody waits for.
+
+And a loop whose timers are due as soon as a machine that slept has woken up.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import selectors
 from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
+
+from exporter.clock import since_boot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +20,8 @@ T = TypeVar("T")
 #: A scrape passes through the event loop so many times, from its request to its last byte.
 ROUNDS = 4
 THREAD_NAME = "daemon thread"
+#: So soon after waking the loop notices that the machine slept.
+LOOK_SECONDS = 1.0
 
 
 async def yield_to_loop() -> None:
@@ -50,3 +58,28 @@ async def in_daemon_thread(work: Callable[[], T]) -> T:
 
     Thread(target=run, name=THREAD_NAME, daemon=True).start()
     return await done
+
+
+class WakefulLoop(asyncio.SelectorEventLoop):
+    """An event loop by a clock that goes on while the machine sleeps.
+
+    The system's wait for sockets does not: one of an hour would last an hour from the waking on. So none here is longer
+    than `look_seconds`.
+    """
+
+    def __init__(self, now: Callable[[], float] = since_boot, look_seconds: float = LOOK_SECONDS) -> None:
+        self._now = now
+        super().__init__(_BriefSelector(look_seconds))
+
+    def time(self) -> float:
+        """Return the time by which timers are due."""
+        return self._now()
+
+
+class _BriefSelector(selectors.DefaultSelector):
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        return super().select(self._seconds if timeout is None else min(timeout, self._seconds))

@@ -70,6 +70,11 @@ class ManualClock(Clock):
         finally:
             self.held -= 1
 
+    def suspend(self, seconds: float) -> None:
+        """Let the machine sleep: no timer fires in between, and on waking everything due has its turn."""
+        self.now += seconds
+        self._fire()
+
     def jump(self) -> bool:
         """Move to the next timer and let everything due then happen; False when there is none."""
         while self._timers and self._timers[0][2].cancelled:
@@ -77,12 +82,15 @@ class ManualClock(Clock):
         if not self._timers or self.held:
             return False
         self.now = max(self.now, self._timers[0][0])
+        self._fire()
+        return True
+
+    def _fire(self) -> None:
         loop = asyncio.get_running_loop()
         while self._timers and self._timers[0][0] <= self.now:
             timer = heapq.heappop(self._timers)[2]
             if not timer.cancelled:
                 loop.call_soon(timer.callback)
-        return True
 
 
 class CountingExecutor(ThreadPoolExecutor):

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 
 import pytest
 
 from exporter.clock import Clock
+from exporter.event_loop import WakefulLoop
 
 
 def test_time_and_monotonic_are_the_machines() -> None:
-    """One is for people, the other for intervals."""
+    """One is for people, the other for intervals, and goes on while the machine sleeps."""
     clock = Clock()
     assert clock.time() == pytest.approx(time.time(), abs=1)
-    assert clock.monotonic() == pytest.approx(time.monotonic(), abs=1)
+    assert clock.monotonic() == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=1)
+
+
+def test_a_timer_is_due_when_the_machine_wakes_up() -> None:
+    """A wait of an hour ends as soon as the loop sees that the machine slept for two, however long it meant to wait."""
+    looks = itertools.count()
+
+    def now() -> float:
+        return 0.0 if next(looks) < 20 else 7200.0
+
+    with asyncio.Runner(loop_factory=lambda: WakefulLoop(now, look_seconds=0.001)) as runner:
+        runner.run(Clock().sleep(3600))
 
 
 def test_a_sleep_takes_its_time() -> None:

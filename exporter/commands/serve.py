@@ -16,6 +16,7 @@ from exporter.clock import Clock
 from exporter.commands.options import announcer, everything_loaded
 from exporter.commands.reloading import Reloading
 from exporter.errors import Problem
+from exporter.event_loop import WakefulLoop
 from exporter.exit_status import DONE
 from exporter.logs import fields
 from exporter.output import Notices
@@ -218,5 +219,6 @@ def _log_without_text(loop: asyncio.AbstractEventLoop, context: dict[str, object
 def run(arguments: Arguments, _progress: Progress) -> int:
     """Run the command."""
     options, settings = everything_loaded(arguments)
-    asyncio.run(serve(options, settings, announcer(arguments, Notices())))
+    with asyncio.Runner(loop_factory=WakefulLoop) as runner:
+        runner.run(serve(options, settings, announcer(arguments, Notices())))
     return DONE
