@@ -71,7 +71,7 @@ GRAPH = (
         reason=Reason.UNLICENSED,
         sentence=(
             "Graph finds no Entra ID P1 or P2 licence in the tenant (or it is a B2C tenant), which {name} needs; "
-            f"if it has one, grant application permission {LICENCE_CHECK} beside, else remove the tenant here"
+            f"if it has one, grant application permission {LICENCE_CHECK} as well, else remove the tenant here"
         ),
         source=REPORTED,
     ),

@@ -59,7 +59,7 @@ def test_a_page_with_and_without_a_next_link() -> None:
         (403, "Authentication_RequestFromUnsupportedUserRole", Reason.FORBIDDEN, "give them the role Reports Reader"),
         (403, "Authentication_ApplicationHasNoDirectoryReadAccess", Reason.FORBIDDEN, "permission Directory.Read.All"),
         (403, "SomethingNew", Reason.FORBIDDEN, "(SomethingNew); is application permission AuditLog.Read.All granted"),
-        (403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", Reason.UNLICENSED, "Directory.Read.All beside"),
+        (403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", Reason.UNLICENSED, "Directory.Read.All as well"),
         (404, "ResourceNotFound", Reason.RETIRED, "choose another source"),
         (410, "Gone", Reason.RETIRED, "retired"),
         (408, "RequestTimeout", Reason.TIMEOUT, "gave up waiting"),
