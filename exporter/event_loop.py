@@ -9,12 +9,12 @@ import asyncio
 import selectors
 from contextlib import suppress
 from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.clock import since_boot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 T = TypeVar("T")
 #: A scrape passes through the event loop so many times, from its request to its last byte.
@@ -58,6 +58,18 @@ async def in_daemon_thread(work: Callable[[], T]) -> T:
 
     Thread(target=run, name=THREAD_NAME, daemon=True).start()
     return await done
+
+
+async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, object]) -> None:
+    """Do `work`, unless `stopping` is set or comes to be: then it is cancelled."""
+    task, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        stop.cancel()
 
 
 class WakefulLoop(asyncio.SelectorEventLoop):

@@ -12,6 +12,7 @@ from exporter.clock import Clock
 from exporter.commands.options import asking_gently, gathering, options_of, writing
 from exporter.errors import ConfigError, Problem
 from exporter.exit_status import DONE, NO_ANSWER, UNUSABLE
+from exporter.facts import SOURCES
 from exporter.flags import TEXTFILE
 from exporter.metrics.exposition import Format
 from exporter.output import put, write_atomically
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.arguments import Arguments
-    from exporter.config.settings import Settings
+    from exporter.config.settings import Settings, Tenant
     from exporter.polling.poller import Poller
     from exporter.progress import Progress
 
@@ -56,8 +57,9 @@ async def poll_once(options: Options, settings: Settings, progress: Progress) ->
     """
     assembly = Assembly(options, Clock())
     fleet = Fleet(assembly.poller, assembly.store)
-    async with _storage(assembly), assembly.connected(settings.network):
-        fleet.apply(assembly.owned(settings))
+    tenants = assembly.owned(settings)
+    async with _storage(assembly, tenants), assembly.connected(settings.network):
+        fleet.apply(tenants)
         pollers = list(fleet.pollers())
         failed = await _poll_all(pollers, progress)
         fleet.stop()
@@ -65,12 +67,13 @@ async def poll_once(options: Options, settings: Settings, progress: Progress) ->
 
 
 @asynccontextmanager
-async def _storage(assembly: Assembly) -> AsyncIterator[None]:
+async def _storage(assembly: Assembly, tenants: list[Tenant]) -> AsyncIterator[None]:
     if assembly.storage is None:
         yield
         return
-    await assembly.storage.open(asyncio.Event())
+    await assembly.storage.open()
     try:
+        await assembly.storage.load(tenants, SOURCES)
         yield
     finally:
         assembly.storage.close()

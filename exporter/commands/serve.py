@@ -16,8 +16,9 @@ from exporter.clock import Clock
 from exporter.commands.options import announcer, everything_loaded
 from exporter.commands.reloading import Reloading
 from exporter.errors import Problem
-from exporter.event_loop import WakefulLoop
+from exporter.event_loop import WakefulLoop, unless
 from exporter.exit_status import DONE
+from exporter.facts import SOURCES
 from exporter.logs import fields
 from exporter.output import Notices
 from exporter.polling.fleet import Fleet
@@ -83,11 +84,12 @@ class Exporter:
         async with AsyncExitStack() as closing:
             if self._assembly.storage is not None:
                 closing.callback(self._assembly.storage.close)
-                await self._assembly.storage.open(self._stopping)
+                await unless(self._stopping, self._assembly.storage.open())
             closing.push_async_callback(self._disconnect)
             await self._network.enter_async_context(self._assembly.connected(self._reloading.settings.network))
             fleet = Fleet(self._assembly.poller, self._assembly.store)
-            self._apply_tenants(fleet, self._assembly.owned(self._reloading.settings))
+            tenants = self._assembly.owned(self._reloading.settings)
+            await unless(self._stopping, self._apply_tenants(fleet, tenants))
             yield fleet
 
     async def _poll(self, fleet: Fleet) -> None:
@@ -135,21 +137,24 @@ class Exporter:
         tenants = self._assembly.owned(settings)
         self._assembly.self_metrics.tenants_polled(len(tenants))
         if self._fleet is not None:
-            self._apply_tenants(self._fleet, tenants, restart=restart)
+            await self._apply_tenants(self._fleet, tenants, restart=restart)
             self._assembly.forget_others(tenants)
         await old.aclose()
         return []
 
-    def _apply_tenants(self, fleet: Fleet, tenants: list[Tenant], *, restart: bool = False) -> None:
+    async def _apply_tenants(self, fleet: Fleet, tenants: list[Tenant], *, restart: bool = False) -> None:
+        storage = self._assembly.storage
+        if storage is not None:
+            await storage.load(fleet.changed(tenants), SOURCES)
         fleet.apply(tenants, restart=restart)
-        if self._assembly.storage is not None:
-            self._assembly.storage.configured(fleet.reports())
+        if storage is not None:
+            storage.configured(fleet.reports())
 
     async def _remove_left_reports(self) -> None:
         """Remove what is kept of tenants that left, but not while a mistake in the configuration may be why."""
         while self._assembly.storage is not None:
             if not self._reloading.problems():
-                self._assembly.storage.remove_left()
+                await self._assembly.storage.remove_left()
             await self._assembly.clock.sleep(LOOK_FOR_LEFT_SECONDS)
 
     async def _reconnect(self, network: Network) -> AsyncExitStack:

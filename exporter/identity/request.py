@@ -29,6 +29,7 @@ def asker(
     """Make the function that requests a new token with `credential` each time it is called."""
 
     async def ask() -> IssuedToken:
+        # In a thread that the end of the process waits for: half an import must not be cut off in foreign code.
         request_class = await asyncio.to_thread(_request_class)
         return await request_class(credential, tenant_id, authority, scope, session, proxy)()
 

@@ -58,6 +58,10 @@ class Fleet:
         members = self._members.values()
         return {(member.tenant.tenant_id, source) for member in members for source in member.poller.history.records}
 
+    def changed(self, tenants: Iterable[Tenant]) -> list[Tenant]:
+        """Give those of `tenants` that are new, or not as they were."""
+        return [tenant for tenant in tenants if self._tenants.get(tenant.name) != tenant]
+
     def apply(self, tenants: Iterable[Tenant], *, restart: bool = False) -> None:
         """Poll exactly `tenants` from now on.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.errors import PollError, Reason
+from exporter.event_loop import in_daemon_thread
 from exporter.logs import fields
 from exporter.memory import give_back_memory
 from exporter.polling.choice import PREFERRED_AGAIN_SECONDS
@@ -174,7 +174,7 @@ class Poller:
         record.succeeded(found, found.completed - began)
         self._unkept[source.name] = report
         if found.rows >= LARGE_ROWS:
-            await asyncio.to_thread(give_back_memory)
+            await in_daemon_thread(give_back_memory)
         return found
 
     def _reading_membership(self) -> AbstractAsyncContextManager[None]:

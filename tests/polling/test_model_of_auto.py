@@ -206,6 +206,7 @@ def test_auto_is_what_the_contract_says(tmp_path: Path) -> None:
                 model.wants_details = True
             elif action == "restart":
                 model.wants_details, model.restarted = False, True
+                await walk.storage.load([walk.tenant], NAMES)
                 walk.poller = walk.make(restart=True)
             await clock.sleep(chance.choice([60, HOUR / 2, HOUR, 2 * HOUR if action == "wait" else 60]))
             walk.poller.show()

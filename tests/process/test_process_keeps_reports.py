@@ -9,15 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from exporter.simulator import Ending, Fault
 from tests.checks import Exposition
 from tests.process.conftest import write_config
-from tests.process.outside import ROOT, Process
+from tests.process.outside import PATIENCE, ROOT, Process
 from tests.running import DETAILS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from exporter.simulator import Simulation
@@ -33,7 +35,7 @@ from exporter.polling.storage import ReportStorage
 from tests.process.kept_records import RECORD, SAMPLES, TENANT
 async def main():
     storage = ReportStorage(Path(sys.argv[1]), Clock(), lambda: None)
-    await storage.open(asyncio.Event())
+    await storage.open()
     print("writing", flush=True)
     for number in itertools.count():
         await storage.keep(TENANT, "userRegistrationDetails", RECORD, SAMPLES if number % 2 else None, 0.0)
@@ -85,3 +87,56 @@ def test_no_file_is_torn_by_a_kill(tmp_path: Path) -> None:
         kept = decode(path.read_bytes(), TENANT, DETAILS, time.time())
         assert kept.report is None or kept.report.users == 7
         assert len([one for one in tmp_path.iterdir() if one.name.endswith(".new")]) <= 1, "the rest is cleaned up"
+
+
+def test_a_silent_disk_holds_up_neither_polls_nor_the_end(simulation: Simulation, tmp_path: Path) -> None:
+    """While nothing can be read from the disk any more, polls go on, it is counted, and SIGTERM ends it in time."""
+    config = write_config(tmp_path, simulation, "contoso")
+    config.write_text(config.read_text().replace("defaults:", "defaults:\n  poll_interval: 2s\n  max_staleness: 10m"))
+    arguments = (f"--config.file={config}", LISTEN, f"--storage.path={tmp_path / 'reports'}")
+    with Process(tmp_path, *arguments, strict=True) as process:
+        process.serving().until(lambda text: Exposition(text).state("contoso") == "fresh")
+        simulation.faults.add(Fault(endpoint=DETAILS, status=503, times=None))
+        with silent(next((tmp_path / "reports").glob(f"*.{DETAILS}"))):
+            process.until(lambda text: Exposition(text).value("entra_exporter_storage_write_failures_total"))
+            simulation.faults.clear()
+            process.until(lambda text: Exposition(text).state("contoso") == "fresh")
+            assert process.end(signal.SIGTERM) == 0
+
+
+def test_a_disk_that_is_silent_at_the_start_does_not_hold_up_the_end(simulation: Simulation, tmp_path: Path) -> None:
+    """SIGTERM ends a process that waits for what was kept."""
+    config = write_config(tmp_path, simulation, "contoso")
+    (tenant,) = (one for one in simulation.tenants.values() if one.name == "contoso")
+    file = tmp_path / f"{tenant.tenant_id}.{DETAILS}"
+    file.touch()
+    with silent(file), Process(tmp_path, f"--config.file={config}", LISTEN, f"--storage.path={tmp_path}") as process:
+        with opened_by_a_reader(file):
+            assert process.end(signal.SIGTERM) == 0
+        assert process.out == ""
+
+
+@contextmanager
+def silent(file: Path) -> Iterator[None]:
+    """Put a pipe where the file is: whoever reads it waits."""
+    file.unlink()
+    os.mkfifo(file)
+    try:
+        yield
+    finally:
+        file.unlink()
+
+
+@contextmanager
+def opened_by_a_reader(pipe: Path) -> Iterator[None]:
+    """Wait until somebody reads the pipe, who goes on waiting during the body. Source: fifo(7)."""
+    deadline, handle = time.monotonic() + PATIENCE, None
+    while handle is None:
+        assert time.monotonic() < deadline
+        with suppress(OSError):  # nobody reads
+            handle = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        os.close(handle)
