@@ -72,11 +72,14 @@ class SimulatedTenant:
 
     def __post_init__(self) -> None:
         if isinstance(self.directory, ReportedDirectory):
-            self.directory.population = lambda: self.population
+            self.directory.population = self._current_population  # a method goes to another process, a lambda does not
 
     def app(self, client_id: str) -> SimulatedApp | None:
         """Return the app registration with this id, if this tenant has it."""
         return next((app for app in self.apps if app.client_id == client_id), None)
+
+    def _current_population(self) -> Population:
+        return self.population
 
     def roles(self, app: SimulatedApp) -> frozenset[str]:
         """Return the permissions that an app has in this tenant."""

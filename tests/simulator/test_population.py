@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from itertools import pairwise
 
-from exporter.simulator import GeneratedPopulation, Truth, count
+from exporter.simulator import GeneratedPopulation, SimulatedTenant, Truth, count
 from exporter.simulator.truth import strength
 
 DAY = 86_400.0
@@ -28,6 +29,14 @@ def test_any_day_by_itself() -> None:
         walked.rows(day)[3:9]
     assert walked.rows(33)[500:510] == list(population().rows(33))[500:510]
     assert walked.rows(33)[-1] == list(population().rows(33))[-1]
+
+
+def test_another_process_can_count_too() -> None:
+    """A tenant goes to another process whole: there its population, and its directory's, are the same."""
+    tenant = SimulatedTenant(name="contoso", tenant_id="a", apps=[], population=population())
+    there = pickle.loads(pickle.dumps(tenant))
+    assert there.population.truth(12) == tenant.population.truth(12)
+    assert there.directory.population() is there.population
 
 
 def test_ids_are_unique_and_stay() -> None:
