@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from exporter.directory.table import id_hash
+from exporter.directory.table import id_hashes
 from exporter.errors import PollError, Reason, Rhythm
 from exporter.event_loop import yield_to_loop
 from exporter.facts import HIDDEN_MEMBERS, MEMBER_LIST, USER_COUNT, USER_LIST, USER_TYPES, Resource
@@ -76,7 +76,7 @@ class _Reader:
         found = _decoder.decode(body)
         if self.count is None:
             self.count = found.count
-        return Page([id_hash(user.id) for user in found.value], found.next_link)
+        return Page([one for one in id_hashes(user.id for user in found.value) if one], found.next_link)
 
 
 async def read_list(graph: GraphClient, one: IdList, table: IdTable, bits: int) -> None:

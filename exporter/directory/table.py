@@ -26,9 +26,9 @@ FULL_PERCENT = 66
 PIECE = 4096
 
 
-def id_hash(identifier: str) -> int:
-    """Return the hash that stands for an id, in which case does not matter; 0 stands for an empty slot."""
-    return hash(identifier.lower()) or 1
+def id_hashes(ids: Iterable[str]) -> list[int]:
+    """Return the hashes that stand for ids, in which case does not matter; 0, the mark of an empty slot, for no id."""
+    return [hash(one.lower()) for one in ids]
 
 
 class IdTable:

@@ -13,7 +13,7 @@ from msgspec.structs import force_setattr
 
 from exporter.facts import USER_TYPES
 from exporter.graph.protocol import Collection, Page
-from exporter.reports.bounds import TooManyObjectsError, check_objects
+from exporter.reports.bounds import TooManyObjectsError
 from exporter.reports.methods import DEFAULT_METHODS, STRENGTH_OF_METHOD
 
 if TYPE_CHECKING:
@@ -114,7 +114,6 @@ def decode_page(body: bytes) -> Page[Any]:
 
     Where something in it is mistyped its rows come raw, for `read_rows`: that takes longer, and is done in pieces.
     """
-    check_objects(body, MOST_ROWS)
     for decoder in _page_decoders:
         try:
             page: Any = decoder.decode(body)

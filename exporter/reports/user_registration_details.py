@@ -17,7 +17,7 @@ import msgspec
 
 from exporter.answers import UNREADABLE
 from exporter.directory.membership import NOBODY, Membership
-from exporter.directory.table import id_hash
+from exporter.directory.table import id_hashes
 from exporter.errors import PollError, Reason
 from exporter.event_loop import yield_to_loop
 from exporter.facts import SOURCES, SourceName
@@ -95,17 +95,14 @@ class Reading:
         A 64-bit hash stands for an id, in which case does not matter. Without an id nobody can tell: each such row is a
         user. What is no row is nobody.
         """
+        found = [row for row in rows if row is not None]
+        self._incomplete += len(rows) - len(found)
         new, hashes, seen_ids = [], [], self._seen_ids
-        for row in rows:
-            if row is None:
-                self._incomplete += 1
+        for row, number in zip(found, id_hashes([row.id or "" for row in found]), strict=True):
+            if number in seen_ids:
+                self._duplicates += 1
                 continue
-            number = 0
-            if row.id:
-                number = id_hash(row.id)
-                if number in seen_ids:
-                    self._duplicates += 1
-                    continue
+            if number:
                 seen_ids.add(number)
             else:
                 self._incomplete += is_complete(row)

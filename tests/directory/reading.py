@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.assembly import Assembly, Options
 from exporter.config.settings import Network, Settings
 from exporter.directory.keeper import MembershipKeeper
-from exporter.directory.table import id_hash
+from exporter.directory.table import id_hashes
 from exporter.simulator import FixedDirectory, SimulatedApp, SimulatedTenant, Simulation
 from tests.directory.populations import populations
 from tests.running import CLIENT_ID, SECRET, configured
@@ -67,7 +67,7 @@ class Reader:
 
 def held(membership: Membership) -> dict[str, set[int]]:
     numbers = range(100)
-    bits = membership.look_up([id_hash(user_id(number)) for number in numbers])
+    bits = membership.look_up(id_hashes(user_id(number) for number in numbers))
     found: dict[str, set[int]] = {one.name: set() for one in membership.populations}
     for number, mask in zip(numbers, bits, strict=True):
         for one in membership.holding(mask):

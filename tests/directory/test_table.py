@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.directory.table import IdTable, id_hash
+from exporter.directory.table import IdTable, id_hashes
 
 HASHES = st.one_of(st.integers(1, 40), st.integers(-(2**63), 2**63 - 1).filter(bool))
 ADDED = st.lists(st.tuples(st.lists(HASHES, max_size=60), st.integers(1, 2**32 - 1)), max_size=8)
@@ -71,6 +71,8 @@ def test_bits_are_copied_as_they_are_translated(
 
 
 def test_an_id_has_one_hash_in_whatever_case() -> None:
-    """Ids are compared without regard to case, and no hash is the mark of an empty slot."""
-    assert id_hash("ABC-1") == id_hash("abc-1") != id_hash("abc-2")
-    assert id_hash("") != 0
+    """Ids are compared without regard to case, and no id is the mark of an empty slot."""
+    upper, lower, other, none = id_hashes(["ABC-1", "abc-1", "abc-2", ""])
+    assert upper == lower != other
+    assert 0 not in {upper, other}
+    assert none == 0
