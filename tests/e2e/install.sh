@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Installs what the end-to-end tests talk to: Prometheus with promtool, Alertmanager with amtool, node_exporter, a
-# browser; what they check with: shellcheck, systemd-analyze, openssl; what they do harm with: iptables, faketime.
+# browser; what they check with: shellcheck, systemd-analyze, openssl, LibreOffice; what they do harm with: iptables,
+# faketime.
 # Where it cannot, it says so loudly; the tests that need them are then skipped, unless CI is set: then it is a failure.
 set -euo pipefail
 
 missing=()
 packages=(prometheus prometheus-alertmanager prometheus-node-exporter chromium iptables faketime
-  shellcheck systemd openssl)
+  shellcheck systemd openssl libreoffice-calc-nogui)
 for command in prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter chromium iptables faketime \
-  shellcheck systemd-analyze openssl; do
+  shellcheck systemd-analyze openssl soffice; do
   command -v "$command" >/dev/null || missing+=("$command")
 done
 [ "${#missing[@]}" -gt 0 ] || exit 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import subprocess
 import time
@@ -14,12 +15,12 @@ import pytest
 
 from exporter.simulator.fleet import fleet
 from tests.e2e.servers import EXPORTER, ROOT, environment, exporter, get, prometheus, started
+from tests.e2e.spreadsheet import opened
+from tests.report.reading import headline, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from exporter.simulator import Truth
 
 pytestmark = pytest.mark.e2e
 T = TypeVar("T")
@@ -55,6 +56,11 @@ class Site:
         done = self.run("simulate", "control", f"--simulation={self.folder}", *arguments, config=False)
         assert done.returncode == 0, done.stderr
 
+    def report(self, exposition: Path, form: str) -> str:
+        told = self.run("report", f"--from={exposition}", f"--format={form}", config=False)
+        assert told.returncode == 3, "one has no licence"
+        return told.stdout
+
     def discover(self) -> subprocess.CompletedProcess[str]:
         return self.run("discover", f"--output={self.tenants}", "--label=customer=displayName")
 
@@ -72,15 +78,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
         made.config.write_text(text.replace("[tenants.yml]", "[tenants.yml, tenants.d/*.yml]"))
         made.control("end-relationship", LARGE)
         yield made
-
-
-def headline(truth: Truth) -> tuple[int, float, int]:
-    """Users, coverage and administrators without MFA, as a report has them."""
-    users = sum(number for (user_type, _), number in truth.users.items() if user_type != "guest")
-    able = {key: number for key, number in truth.statuses.items() if key[2] == "mfaCapable"}
-    covered = sum(number for (user_type, _, _), number in able.items() if user_type != "guest")
-    admins = sum(number for (_, is_admin), number in truth.users.items() if is_admin == "true")
-    return users, covered / users, admins - sum(number for (_, admin, _), number in able.items() if admin == "true")
 
 
 class Watched:
@@ -140,7 +137,8 @@ def test_an_hour(site: Site, tmp_path: Path) -> None:
         eventually("a report of all again", lambda: len(watched.fresh()) == NUMBER - 1)
         assert watched.untouched() == before
         assert watched.own("graph_throttled_total") == 0
-        check_report(site, url)
+        (tmp_path / "entra.prom").write_bytes(get(f"{url}/metrics")[0])
+        check_report(site, tmp_path / "entra.prom")
 
 
 def break_some(site: Site) -> None:
@@ -175,17 +173,31 @@ def mend(site: Site) -> None:
     site.control("restore", REVOKED)
 
 
-def check_report(site: Site, url: str) -> None:
-    """The figures of the report are the simulator's; who has none is told."""
-    told = site.run("report", f"--from={url}", "--format=csv", config=False)
-    assert told.returncode == 3, "one has no licence"
-    lines = csv.DictReader(io.StringIO(told.stdout))
-    rows = {row["tenant"]: row for row in lines if row["population"] == "all"}
-    truths = {one.name: one.population.truth(0) for one in fleet(NUMBER + 1, 0)}
-    assert len(rows) == NUMBER
-    assert rows["woodgrove"]["users"] == "unknown"
-    assert int(rows["tailspin"]["users"]) == truths["tailspin"].total
-    for name in rows.keys() - {"woodgrove", "tailspin", ADDED}:
-        users, coverage, admins = headline(truths[name])
-        assert (int(rows[name]["users"]), int(rows[name]["admins_without_mfa"])) == (users, admins), name
-        assert float(rows[name]["coverage"]) == pytest.approx(coverage, abs=1e-6)
+def check_report(site: Site, exposition: Path) -> None:
+    """The figures of the report are the simulator's, in each format; who has none is told."""
+    told = {form: site.report(exposition, form) for form in ("csv", "json", "markdown", "table")}
+    counted = {one.name: one.population.truth(0) for one in fleet(NUMBER + 1, 0)}
+    truths = {name: headline(truth) for name, truth in counted.items() if name not in {"woodgrove", "tailspin", LARGE}}
+    lines = {row["tenant"]: row for row in csv.DictReader(io.StringIO(told["csv"])) if row["population"] == "all"}
+    assert len(lines) == NUMBER
+    assert lines["woodgrove"]["users"] == "unknown"
+    assert int(lines["tailspin"]["users"]) == counted["tailspin"].total
+    truths = {name: truth for name, truth in truths.items() if name in lines}
+    assert len(truths) >= NUMBER - 3, "all but one without a licence, one without details, and the new one"
+    for name, (users, coverage, admins) in truths.items():
+        assert (int(lines[name]["users"]), int(lines[name]["admins_without_mfa"])) == (users, admins), name
+        assert float(lines[name]["coverage"]) == pytest.approx(coverage, abs=1e-6)
+    for row in opened(told["csv"], exposition.parent):
+        if row["tenant"].shown in truths and row["population"].shown == "all":
+            figures = row["users"].number, row["coverage"].number, row["admins_without_mfa"].number
+            assert figures == pytest.approx(truths[row["tenant"].shown], abs=1e-6)
+    for row in json.loads(told["json"])["tenants"]:
+        if row["tenant"] in truths and row["population"] == "all":
+            figures = row["users"], row["coverage"], row["admins_without_mfa"]
+            assert figures == pytest.approx(truths[row["tenant"]], abs=1e-6)
+    head, *rows = rendered(told["markdown"])
+    shown = {row[0]: dict(zip(head, row, strict=True)) for row in rows if "all" in row}
+    for name, (users, coverage, admins) in truths.items():
+        percent = f"{math.floor(coverage * 1000 + 1e-9) / 10:.1f} %"
+        assert (shown[name][">users"], shown[name][">coverage"]) == (f">{users:,}", f">{percent}")
+        assert re.search(rf"^{name} +all +{users:,} +{percent} .* {admins:,} ", told["table"], re.MULTILINE), name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from typing import Any
 
 import pytest
@@ -15,7 +14,9 @@ from hypothesis import strategies as st
 from exporter.commands.figures import Row
 from exporter.commands.sheets import as_csv, as_json, harmless
 from exporter.commands.tables import as_markdown, as_table
+from tests.report.reading import rendered
 
+HOSTILE = "a|b<img src=x>[l](javascript:1)`c`*d*_e_&amp;~~f~~#\\"
 DETAILS = "userRegistrationDetails"
 UNKNOWN = ("users", "coverage", "admins_without_mfa", "phone_dependent_users", "age")
 
@@ -107,12 +108,19 @@ def test_every_text_survives_a_sheet(text: str) -> None:
 
 def test_markdown_is_the_text_it_is() -> None:
     """Nothing in a name makes a cell, a link, an image, HTML or emphasis; numbers are aligned to the right."""
-    text = as_markdown([row(tenant="a|b<img src=x>[l](javascript:1)`c`*d*_e_\\"), LOST], changes=False)
-    head, rule, first, second, *_ = text.splitlines()
-    assert rule.count("---:") == 5
-    assert len(re.findall(r"(?<!\\)\|", first)) == len(re.findall(r"(?<!\\)\|", head))
-    assert re.findall(r"(?<!\\)[<>\[\]`*_]", first) == []
-    assert "| unknown |" in second
+    head, first, second = rendered(as_markdown([row(tenant=HOSTILE), LOST], changes=False))
+    assert head == ["tenant", ">users", ">coverage", ">admins*", ">phone*", ">age", "state"]
+    assert first == [HOSTILE, ">1,234", ">99.9 %", ">2", ">33", ">2h", "fresh"]
+    assert second == ["woodgrove", *[">unknown"] * 5, "pending (unlicensed)"]
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_markdown_shows_every_name(name: str) -> None:
+    """Whatever a tenant is called, its cell shows that, and the table stays one row of seven cells."""
+    _, (cell, *others) = rendered(as_markdown([row(tenant=name)], changes=False))
+    shown = "".join(one if one.isprintable() else "\ufffd" for one in name)
+    assert cell == shown.strip()
+    assert others == [">1,234", ">99.9 %", ">2", ">33", ">2h", "fresh"]
 
 
 def test_json_has_null_for_what_is_not_known() -> None:
