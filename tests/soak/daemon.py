@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from tests.running import SECRET
-from tests.soak.growth import Held, look
+from tests.soak.growth import Held, look, waited_for_a_processor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -95,6 +95,10 @@ class Daemon:
                 await asyncio.sleep(0.05)
         tasks, objects = map(int, self._figures.read_text().split())
         return look(self._process.pid, tasks, objects)
+
+    def waited(self) -> float:
+        """Return for how many seconds its event loop, and the simulation's, have waited for a processor so far."""
+        return sum(waited_for_a_processor(pid) for pid in (self._process.pid, os.getpid()))
 
     def tail(self) -> str:
         """The end of its log."""

@@ -27,6 +27,11 @@ class Held:
         return "  ".join(f"{name} {value:.0f}" for name, value in self.figures.items())
 
 
+def waited_for_a_processor(pid: int) -> float:
+    """Return for how many seconds the main thread could have run and did not. Source: sched-stats.rst of Linux."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def look(pid: int, tasks: int, objects: int) -> Held:
     """Read what the kernel knows; `tasks` and `objects` only the process itself can tell."""
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
