@@ -60,7 +60,7 @@ def test_pages_of_a_window(visit: Any, new_tenant: Any) -> None:
 
     async def main() -> None:
         async with visit(tenant) as visitor:
-            now = visitor.simulation.now()
+            now = float(int(visitor.simulation.now()))  # a filter has a digit less than a row
             for minute in range(25):
                 log.add(now - minute * 60, DELETED)
                 log.add(now - minute * 60, "Add user", service="Core Directory")
