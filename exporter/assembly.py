@@ -9,23 +9,16 @@ from collections import defaultdict
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from exporter import __version__, facts
-from exporter.config.settings import (
-    AUTO,
-    AzureCli,
-    Certificate,
-    ClientSecret,
-    CloudAddresses,
-    ManagedIdentity,
-    UnusableCredential,
-    WorkloadIdentity,
-)
+from exporter.config.addressing import application_of, cloud_of
+from exporter.config.settings import AUTO
 from exporter.directory.families import DIRECTORY_FAMILIES
 from exporter.directory.keeper import MembershipKeeper
 from exporter.event_loop import in_daemon_thread
-from exporter.facts import Cloud, SourceName
+from exporter.extras.registry import ALL_FAMILIES, EXTRAS
+from exporter.facts import Cloud
 from exporter.graph.client import GraphClient, GraphConnection
 from exporter.graph.limits import DIRECTORY_LIMITS, Limiters, RequestLimits
 from exporter.graph.session import make_ssl_context, open_session, proxy_for
@@ -34,18 +27,21 @@ from exporter.identity.tokens import TokenSource
 from exporter.memory import keep_large_blocks_apart
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.choice import Choice
+from exporter.polling.collecting import Collector
+from exporter.polling.extra_reader import ExtraReader, as_polled_for
 from exporter.polling.health import HEALTH_FAMILIES
 from exporter.polling.history import history_of
 from exporter.polling.poller import Poller
-from exporter.polling.restore import restore
+from exporter.polling.precedence import AfterReports, ReportTimes
+from exporter.polling.report_reader import ReportReader
+from exporter.polling.restore import restore, restore_extra
 from exporter.polling.schedule import Schedule, start_offset
 from exporter.polling.shard import owner
 from exporter.polling.snapshot import SnapshotStore
 from exporter.polling.storage import ReportStorage
-from exporter.reports.credential_user_registration_count import CredentialUserRegistrationCount
-from exporter.reports.report import REPORT_FAMILIES, Source
-from exporter.reports.user_registration_details import UserRegistrationDetails
-from exporter.reports.users_registered import UsersRegistered
+from exporter.polling.view import View
+from exporter.reports.registry import COUNT, DETAILS, SOURCES
+from exporter.reports.report import REPORT_FAMILIES
 from exporter.web.web_config import WebConfig
 
 if TYPE_CHECKING:
@@ -54,30 +50,14 @@ if TYPE_CHECKING:
 
     from exporter.clock import Clock
     from exporter.config.settings import Network, Settings, Tenant
+    from exporter.extras.extra import Extra
     from exporter.polling.history import History
 
 POLLS_AT_ONCE = 500
 MICROSOFTS_LIMITS = RequestLimits()
 NO_WEB_CONFIG = WebConfig()
-
-
-def _source(name: SourceName) -> Source:
-    """Make the source of this name."""
-    match name:
-        case "userRegistrationDetails":
-            return UserRegistrationDetails()
-        case "credentialUserRegistrationCount":
-            return CredentialUserRegistrationCount()
-        case "usersRegisteredByFeature":
-            return UsersRegistered()
-        case _:
-            assert_never(name)
-
-
-SOURCES: dict[str, Source] = {name: _source(name) for name in facts.SOURCES}
-DETAILS, COUNT = SOURCES["userRegistrationDetails"], SOURCES["credentialUserRegistrationCount"]
 ENDPOINTS = tuple(resource.name for resources in (*facts.SOURCES.values(), facts.DIRECTORY) for resource in resources)
-FAMILIES = (*REPORT_FAMILIES, *DIRECTORY_FAMILIES, *HEALTH_FAMILIES)
+FAMILIES = (*REPORT_FAMILIES, *DIRECTORY_FAMILIES, *ALL_FAMILIES, *HEALTH_FAMILIES)
 
 
 @dataclass(frozen=True)
@@ -120,6 +100,8 @@ class Assembly:
         self._limiters = Limiters(self._limits, clock)
         self._directory_limiters = Limiters(options.directory_limits.for_one_of(options.total_shards), clock)
         self._slots = defaultdict[Cloud, asyncio.Semaphore](lambda: asyncio.Semaphore(POLLS_AT_ONCE))
+        self._extra_slots = defaultdict[Cloud, asyncio.Semaphore](lambda: asyncio.Semaphore(POLLS_AT_ONCE))
+        self._times = defaultdict[str, ReportTimes](lambda: ReportTimes(clock))
         self._random = random.Random()  # noqa: S311 - for jitter
         self._tokens: dict[str, tuple[object, TokenSource]] = {}
         self._keepers: dict[str, MembershipKeeper] = {}
@@ -155,6 +137,9 @@ class Assembly:
         """
         names = {tenant.name for tenant in tenants}
         self._tokens = {name: held for name, held in self._tokens.items() if name in names}
+        self._times = defaultdict(
+            self._times.default_factory, {name: times for name, times in self._times.items() if name in names}
+        )
         read = {tenant.name for tenant in tenants if tenant.populations or tenant.reconcile}
         self._keepers = {name: keeper for name, keeper in self._keepers.items() if name in read}
         for _, source in self._tokens.values():
@@ -163,31 +148,65 @@ class Assembly:
     def poller(self, tenant: Tenant, source: str, starting: int, earlier: Sequence[History] = ()) -> Poller:
         """Put a poller together, one of so many that are `starting`: as many begin a second as may ask for a page.
 
-        It goes on from the `earlier` histories of its tenant or, where there are none, from what was kept.
+        It goes on from the `earlier` histories of its tenant or, where there are none, from what was kept. `source` may
+        be that of an extra.
         """
+        if source in EXTRAS:
+            return self._extra_poller(tenant, EXTRAS[source], starting, earlier)
         choice = Choice(DETAILS, COUNT) if source == AUTO else Choice(SOURCES[source])
         history = history_of((one.name for one in choice.sources), earlier)
-        offset = start_offset(
-            tenant.tenant_id, source, starting, tenant.poll_interval, self._limits.over_all_tenants_per_second
-        )
+        wait = None
         if self.storage is not None and not earlier:
             wait = restore(history, tenant, self.storage, self.clock)
-            offset = offset if wait is None else wait
-        tokens = self.tokens(tenant)
+        tokens, clock = self.tokens(tenant), self.clock
+        keeper = self._keeper(tenant) if DETAILS in choice.sources else None
+        reader = ReportReader(tenant, map(SOURCES.__getitem__, history.records), clock, keeper)
         return Poller(
             tenant,
             choice,
             history,
-            connect=partial(self.client, tenant, tokens),
+            collector=Collector(tenant, partial(self.client, tenant, tokens), clock, reader),
+            view=View(tenant, choice.preferred.name, history, clock, keeper),
             token_number=lambda: tokens.number,
             slot=partial(self._slot, cloud_of(tenant)),
-            schedule=Schedule(self.clock.monotonic() + offset, tenant.poll_interval, self._random),
+            schedule=self._schedule(tenant, source, starting, wait),
             store=self.store,
             key=(tenant.name, source),
-            clock=self.clock,
+            clock=clock,
             storage=self.storage,
-            keeper=self._keeper(tenant) if DETAILS in choice.sources else None,
+            keeper=keeper,
+            times=self._times[tenant.name],
         )
+
+    def _extra_poller(self, tenant: Tenant, extra: Extra, starting: int, earlier: Sequence[History]) -> Poller:
+        """Put the poller of an extra together: one like any other, but for what it reads and that reports go first."""
+        tokens, clock, cloud = self.tokens(tenant), self.clock, cloud_of(tenant)
+        tenant = as_polled_for(tenant, extra.name)
+        history, wait = history_of([extra.name], earlier), None
+        if self.storage is not None and not earlier:
+            wait = restore_extra(history, tenant, extra, self.storage, clock)
+        of_directory = facts.EXTRAS[extra.name].of_directory
+        client = self.directory_client if of_directory else self._extra_client
+        return Poller(
+            tenant,
+            Choice(extra),
+            history,
+            collector=Collector(tenant, partial(client, tenant, tokens), clock, ExtraReader(tenant, extra, clock)),
+            view=View(tenant, extra.name, history, clock, is_extra=True),
+            token_number=lambda: tokens.number,
+            slot=partial(self._extra_slot, cloud, None if of_directory else self._times[tenant.name]),
+            schedule=self._schedule(tenant, extra.name, starting, wait),
+            store=self.store,
+            key=(tenant.name, extra.name),
+            clock=clock,
+            storage=self.storage,
+        )
+
+    def _schedule(self, tenant: Tenant, source: str, starting: int, wait: float | None) -> Schedule:
+        """Plan the polls of one of so many that are starting; `wait` is until the next one, where that is known."""
+        rate, interval = self._limits.over_all_tenants_per_second, tenant.poll_interval
+        offset = start_offset(tenant.tenant_id, source, starting, interval, rate) if wait is None else wait
+        return Schedule(self.clock.monotonic() + offset, interval, self._random)
 
     def _keeper(self, tenant: Tenant) -> MembershipKeeper | None:
         """Make the keeper of a tenant's membership; it goes on with what the one before holds."""
@@ -213,6 +232,12 @@ class Assembly:
         assert self._connection is not None
         connection = replace(self._connection, limiters=self._directory_limiters)
         return replace(self.client(tenant, tokens, deadline), connection=connection)
+
+    def _extra_client(self, tenant: Tenant, tokens: TokenSource, deadline: float) -> GraphClient:
+        """Make a client like `client`, for what shares the limits of the reports and lets them go first."""
+        assert self._connection is not None
+        limits = AfterReports(self._limiters, self._times[tenant.name])
+        return replace(self.client(tenant, tokens, deadline), connection=replace(self._connection, limiters=limits))
 
     def tokens(self, tenant: Tenant) -> TokenSource:
         """Return the tenant's token source: the one it had, unless whom it asks, or with what, has changed."""
@@ -242,24 +267,10 @@ class Assembly:
             finally:
                 self.self_metrics.poll_ended()
 
-
-def cloud_of(tenant: Tenant) -> Cloud:
-    """Return where Graph and Entra of a tenant live."""
-    if isinstance(tenant.cloud, CloudAddresses):
-        return Cloud("custom", tenant.cloud.graph, tenant.cloud.authority)
-    return facts.CLOUDS[tenant.cloud]
-
-
-def application_of(tenant: Tenant) -> str:
-    """Return whom Graph counts the tenant's requests against."""
-    match tenant.credential:
-        case (
-            ClientSecret(client_id=client_id) | Certificate(client_id=client_id) | WorkloadIdentity(client_id=client_id)
-        ):
-            return client_id
-        case ManagedIdentity(client_id=client_id):
-            return client_id or ManagedIdentity.__name__
-        case AzureCli() | UnusableCredential():  # the latter never comes so far as to ask
-            return type(tenant.credential).__name__
-        case _:
-            assert_never(tenant.credential)
+    @asynccontextmanager
+    async def _extra_slot(self, cloud: Cloud, times: ReportTimes | None, due: float) -> AsyncIterator[None]:  # noqa: ARG002 - not late, but polite
+        """Wait for a time between the polls of reports, if `times` has them, and hold one of the extras at once."""
+        if times is not None:
+            await times.wait_between()
+        async with self._extra_slots[cloud]:
+            yield

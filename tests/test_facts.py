@@ -8,13 +8,16 @@ from typing import get_args
 import pytest
 
 from exporter import facts
-from exporter.assembly import ENDPOINTS, SOURCES
+from exporter.assembly import ENDPOINTS
 from exporter.config import schema, settings
 from exporter.config.schema import json_schema
 from exporter.errors import Reason, Rhythm, usual_rhythm
+from exporter.extras.registry import EXTRAS
 from exporter.identity.tokens import outcome
 from exporter.polling.choice import REFUSED
+from exporter.reports.registry import SOURCES
 from exporter.reports.users_registered import INCLUDED
+from exporter.simulator.demo import ROLES
 from exporter.simulator.graph import resource
 from exporter.simulator.reports import USER_TYPES
 from exporter.simulator.tenant import SimulatedApp
@@ -57,6 +60,7 @@ def test_every_word_has_its_facts() -> None:
     assert set(get_args(facts.SourceName)) == set(facts.SOURCES)
     assert set(get_args(facts.Split)) == set(facts.SPLITS)
     assert set(get_args(facts.UserType)) == set(facts.USER_TYPES)
+    assert set(get_args(facts.ExtraName)) == set(facts.EXTRAS)
     assert all(name == cloud.name for name, cloud in facts.CLOUDS.items())
 
 
@@ -90,6 +94,16 @@ def test_every_source_can_be_polled() -> None:
     assert len(set(ENDPOINTS)) == len(ENDPOINTS)
     properties = json_schema()["$defs"]["DefaultsPart"]["properties"]
     assert set(properties["sources"]["anyOf"][1]["items"]["enum"]) == set(SOURCES)
+
+
+def test_every_extra_can_be_polled() -> None:
+    """Each extra is made, says its name, and the configuration and the simulator know it."""
+    assert set(EXTRAS) == set(facts.EXTRAS)
+    assert all(extra.name == name for name, extra in EXTRAS.items())
+    assert set(json_schema()["$defs"]["DefaultsPart"]["properties"]["extras"]["items"]["enum"]) == set(EXTRAS)
+    for one in facts.EXTRAS.values():
+        assert (resource(one.resource.path) or [None])[0] == one.resource.name
+        assert one.resource.permission.name in ROLES
 
 
 def test_the_simulator_serves_every_source() -> None:

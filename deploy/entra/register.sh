@@ -19,6 +19,7 @@ Usage: register.sh [OPTION]... --certificate FILE.crt | --federated ISSUER SUBJE
   --totals                    ask for Reports.Read.All, which reads totals only, instead of AuditLog.Read.All
   --filters                   ask for User.Read.All as well: for populations with a filter, and for reconcile
   --groups                    ask for GroupMember.ReadBasic.All as well: for populations with groups
+  --policy                    ask for Policy.Read.AuthenticationMethod as well: for the extra methods_policy
   --multi-tenant              for a provider: one application that customers' tenants can consent to
   --dry-run                   print the commands and run none
 END
@@ -30,6 +31,7 @@ audit_log=b0afded3-3588-46d8-8b3d-9842eff778da
 reports=230c1aed-a721-4c5d-9cb4-a90514e508ef
 users=df021288-bdef-4463-88db-98f22de89214
 group_members=8222c640-cae5-4860-8d11-b32cfad95e03
+methods_policy=8e3bc81b-d2f3-4b7b-838c-32c88218d2f0
 report_permission=AuditLog.Read.All=$audit_log
 more_permissions=
 name=entra-mfa-exporter
@@ -58,6 +60,7 @@ while [ $# -gt 0 ]; do
     --totals) report_permission=Reports.Read.All=$reports ;;
     --filters) more_permissions="$more_permissions User.Read.All=$users" ;;
     --groups) more_permissions="$more_permissions GroupMember.ReadBasic.All=$group_members" ;;
+    --policy) more_permissions="$more_permissions Policy.Read.AuthenticationMethod=$methods_policy" ;;
     --multi-tenant) audience=AzureADMultipleOrgs ;;
     --dry-run) dry_run=yes ;;
     --help) usage; exit 0 ;;

@@ -7,8 +7,10 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.assembly import COUNT, DETAILS, SOURCES, Assembly, Options
+from exporter.assembly import Assembly, Options
 from exporter.clock import Clock
+from exporter.commands.advice import advice
+from exporter.commands.checked_extras import check_extras, extra_permissions
 from exporter.commands.checked_populations import PopulationCheck, directory_permissions, is_of_directory
 from exporter.commands.findings import Finding, Findings
 from exporter.commands.options import (
@@ -22,20 +24,21 @@ from exporter.commands.options import (
 from exporter.config.schema import json_schema
 from exporter.config.settings import AUTO
 from exporter.document.rules import not_among
-from exporter.errors import PollError, Problem, Reason
+from exporter.errors import PollError, Problem
 from exporter.exit_status import DONE, NO_ANSWER, UNUSABLE
-from exporter.facts import LICENCE_CHECK
+from exporter.facts import EXTRAS, LICENCE_CHECK
 from exporter.flags import CHECK_FORMAT, FAILURES_ONLY, OFFLINE, SCHEMA
 from exporter.identity.claims import Claims, read_claims
 from exporter.output import put
-from exporter.refusals import OTHERWISE_FORBIDDEN
+from exporter.reports.registry import COUNT, DETAILS, SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.arguments import Arguments
     from exporter.config.settings import Settings, Tenant
-    from exporter.facts import Resource
+    from exporter.facts import ExtraName
+    from exporter.graph.client import GraphClient
     from exporter.progress import Progress
     from exporter.reports.report import Source
 
@@ -92,7 +95,7 @@ async def ask_tenants(options: Options, settings: Settings, progress: Progress, 
             findings = await _ask(assembly, tenant)
         if not _answers(tenant, findings):
             found.unanswered.append(tenant.name)
-        elif any(one.ok is False and is_of_directory(one) for one in findings):
+        elif any(one.ok is False and (is_of_directory(one) or one.subject in EXTRAS) for one in findings):
             found.unread.append(tenant.name)
         progress.step(f", {len(found.unanswered)} cannot be polled; last: {tenant.name}")
         return findings
@@ -124,16 +127,24 @@ async def _ask(assembly: Assembly, tenant: Tenant) -> list[Finding]:
         claims = read_claims(await client.token())
     except PollError as error:
         return [Finding(tenant.name, "token", ok=False, sentence=error.sentence)]
+    held = claims.permissions if claims else None
     findings = [_token_finding(tenant, claims), *_superfluous(tenant, claims)]
     for source in _sources(tenant):
         try:
             await source.probe(client)
         except PollError as error:
-            findings.append(Finding(tenant.name, source.name, ok=False, sentence=_advice(source, error, claims)))
+            findings.append(
+                Finding(tenant.name, source.name, ok=False, sentence=advice(source.resources[0], error, held))
+            )
         else:
             findings.append(Finding(tenant.name, source.name, ok=True, sentence="the first page can be read"))
     directory = assembly.directory_client(tenant, assembly.tokens(tenant), client.deadline)
-    return findings + await PopulationCheck(tenant, directory, claims.permissions if claims else None).findings()
+    findings += await PopulationCheck(tenant, directory, held).findings()
+
+    def extra_client(name: ExtraName) -> GraphClient:
+        return directory if EXTRAS[name].of_directory else client
+
+    return findings + await check_extras(tenant, extra_client, held)
 
 
 def _token_finding(tenant: Tenant, claims: Claims | None) -> Finding:
@@ -145,26 +156,10 @@ def _token_finding(tenant: Tenant, claims: Claims | None) -> Finding:
 
 
 def _superfluous(tenant: Tenant, claims: Claims | None) -> list[Finding]:
-    """Name what the token holds beyond what the tenant's sources and populations need."""
+    """Name what the token holds beyond what the tenant's sources, populations and extras need."""
     needed = {resource.permission.name for source in _sources(tenant) for resource in source.resources}
-    needed |= directory_permissions(tenant) | HARMLESS | {LICENCE_CHECK}
+    needed |= directory_permissions(tenant) | extra_permissions(tenant) | HARMLESS | {LICENCE_CHECK}
     extra = sorted((claims.permissions if claims else set()) - needed)
     if not extra:
         return []
     return [Finding(tenant.name, "token", ok=None, sentence=f"{', '.join(extra)} is not needed here; remove it")]
-
-
-def _advice(source: Source, error: PollError, claims: Claims | None) -> str:
-    resource = source.resources[0]
-    if error.reason is not Reason.FORBIDDEN or error.code in OTHERWISE_FORBIDDEN:
-        return error.sentence
-    if claims is not None and resource.permission.name in claims.permissions:
-        return f"{_held(resource)}; Graph refuses all the same: {error.code or 'without a reason'}"
-    return f"{resource.needs} (id {resource.permission_id}) is missing; grant it and give admin consent"
-
-
-def _held(resource: Resource) -> str:
-    name = resource.permission.name
-    if resource.delegated:
-        return f"{name} is held, but this report wants a person with the role Reports Reader who signs in"
-    return f"{name} is held"

@@ -27,7 +27,8 @@ class Finding:
 class Findings:
     """All that a check found.
 
-    `unanswered` are the tenants of which no report can be had, `unread` those of which one, but not every population.
+    `unanswered` are the tenants of which no report can be had, `unread` those of which one, but not every population or
+    extra.
     """
 
     problems: list[Problem] = field(default_factory=list)
@@ -66,7 +67,7 @@ class Findings:
         if self.unanswered:
             parts.append(f"no report can be had of: {', '.join(self.unanswered)}")
         if self.unread:
-            parts.append(f"not every population can be read of: {', '.join(self.unread)}")
+            parts.append(f"not every population or extra can be read of: {', '.join(self.unread)}")
         return "; ".join(parts) + "."
 
 

@@ -12,7 +12,7 @@ from exporter.clock import Clock
 from exporter.commands.options import asking_gently, gathering, options_of, writing
 from exporter.errors import ConfigError, Problem
 from exporter.exit_status import DONE, NO_ANSWER, UNUSABLE
-from exporter.facts import SOURCES
+from exporter.facts import EXTRAS, SOURCES
 from exporter.flags import TEXTFILE
 from exporter.metrics.exposition import Format
 from exporter.output import put, write_atomically
@@ -73,7 +73,7 @@ async def _storage(assembly: Assembly, tenants: list[Tenant]) -> AsyncIterator[N
         return
     await assembly.storage.open()
     try:
-        await assembly.storage.load(tenants, SOURCES)
+        await assembly.storage.load(tenants, [*SOURCES, *EXTRAS])
         yield
     finally:
         assembly.storage.close()
@@ -86,7 +86,7 @@ async def _poll_all(pollers: list[tuple[str, Poller]], progress: Progress) -> in
         nonlocal failed
         async with permits:
             error = await poller.poll()
-        failed += error is not None
+        failed += error is not None and not poller.is_extra
         progress.step(f", {failed} failed; last: {name}")
 
     progress.begin("reports polled", len(pollers))

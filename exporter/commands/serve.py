@@ -18,7 +18,7 @@ from exporter.commands.reloading import Reloading
 from exporter.errors import Problem
 from exporter.event_loop import WakefulLoop, unless
 from exporter.exit_status import DONE
-from exporter.facts import SOURCES
+from exporter.facts import EXTRAS, SOURCES
 from exporter.logs import fields
 from exporter.output import Notices
 from exporter.polling.fleet import Fleet
@@ -145,7 +145,7 @@ class Exporter:
     async def _apply_tenants(self, fleet: Fleet, tenants: list[Tenant], *, restart: bool = False) -> None:
         storage = self._assembly.storage
         if storage is not None:
-            await storage.load(fleet.changed(tenants), SOURCES)
+            await storage.load(fleet.changed(tenants), [*SOURCES, *EXTRAS])
         fleet.apply(tenants, restart=restart)
         if storage is not None:
             storage.configured(fleet.reports())

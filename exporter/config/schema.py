@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from exporter.config import rules
 from exporter.document.rules import FILE, Rule
 from exporter.document.shape import Part
-from exporter.facts import SPLITS, CloudName, SourceName, Split, UserType
+from exporter.facts import SPLITS, CloudName, ExtraName, SourceName, Split, UserType
 
 MAX_LABELS = 8
 
@@ -188,6 +188,10 @@ class DefaultsPart(Part, frozen=True, kw_only=True):
                 "From when Microsoft delivers no SMS or voice: a date or never; default: 2027-02-01 in global",
             ),
         ]
+        | UnsetType
+    ) = UNSET
+    extras: (
+        Annotated[list[ExtraName], _said("Small readings beside the reports; default: none", uniqueItems=True)]
         | UnsetType
     ) = UNSET
     reconcile: (

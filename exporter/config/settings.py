@@ -139,7 +139,8 @@ class Tenant:
 
     `cloud` is one that has a name, or the addresses of another; `sources` is `("auto",)` or names of sources; `splits`
     are in the order of `exporter.facts.SPLITS`. `file` is where it is configured, None for the
-    environment. `phone_delivery_end` is in seconds since the epoch, None for never.
+    environment. `phone_delivery_end` is in seconds since the epoch, None for never. `extras` are in the order of
+    `exporter.facts.EXTRAS`.
     """
 
     name: str
@@ -157,6 +158,7 @@ class Tenant:
     labels: tuple[tuple[str, str], ...] = ()
     targets: tuple[Target, ...] = ()
     phone_delivery_end: float | None = None
+    extras: tuple[str, ...] = ()
     file: Path | None = field(default=None, compare=False)
 
 

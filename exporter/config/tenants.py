@@ -17,7 +17,7 @@ from exporter.config.settings import AUTO, CloudAddresses, Credential, Populatio
 from exporter.config.targets import check_names
 from exporter.config.targets import targets as targets_of
 from exporter.document.rules import Complaint
-from exporter.facts import PHONE_DELIVERY_ENDS, SOURCES, SPLITS
+from exporter.facts import EXTRAS, PHONE_DELIVERY_ENDS, SOURCES, SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,6 +97,7 @@ class TenantReader:
             labels=() if section.part.labels is UNSET else tuple(sorted(section.part.labels.items())),
             targets=targets,
             phone_delivery_end=self._phone_delivery_end(section, cloud),
+            extras=self._words(section, "extras", EXTRAS) or (),
             file=file,
         )
 

@@ -25,11 +25,11 @@ from exporter.unreachable import why_unreachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
     from random import Random
 
     from exporter.clock import Clock
     from exporter.facts import Cloud, Resource
-    from exporter.graph.limits import Limiters
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -49,12 +49,19 @@ class Tokens(Protocol):
         """Graph refused `token`: it must not be returned again."""
 
 
+class Limits(Protocol):
+    """Who lets a request go."""
+
+    def permit(self, graph: str, application: str, tenant_id: str) -> AbstractAsyncContextManager[None]:
+        """Wait until Graph takes a request of this application about this tenant, and hold that during the body."""
+
+
 @dataclass(frozen=True)
 class GraphConnection:
     """What all tenants share: the session, the limits, the clock, and what is counted."""
 
     session: aiohttp.ClientSession
-    limiters: Limiters
+    limiters: Limits
     clock: Clock
     random: Random
     observe: Callable[[str, str, float], None]

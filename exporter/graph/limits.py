@@ -9,6 +9,7 @@ between, so no window of ten seconds at Graph's end ever holds more requests tha
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -63,38 +64,82 @@ class RequestLimits:
 DIRECTORY_LIMITS = RequestLimits(per_tenant=500, over_all_tenants=5_000)
 
 
+class _Permits:
+    """So many permits, first come, first served; an extra gets one only while no report waits and over half are free.
+
+    So whatever extras ask for, a report that begins finds almost half of the permits, and no extra is before it.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._spare = number // 2 + 1
+        self._reports: deque[asyncio.Future[None]] = deque()
+        self._extras: deque[asyncio.Future[None]] = deque()
+
+    async def acquire(self, *, after_reports: bool) -> None:
+        """Wait for a permit."""
+        permit = asyncio.get_running_loop().create_future()
+        (self._extras if after_reports else self._reports).append(permit)
+        self._hand_out()
+        try:
+            await permit
+        except asyncio.CancelledError:
+            if not permit.cancelled():  # it came at the very moment at which nobody wanted it any more
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Give a permit back."""
+        self._free += 1
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        self._serve(self._reports, 1)
+        if not self._reports:
+            self._serve(self._extras, self._spare)
+
+    def _serve(self, queue: deque[asyncio.Future[None]], least_free: int) -> None:
+        while queue and (queue[0].done() or self._free >= least_free):
+            permit = queue.popleft()
+            if not permit.done():
+                self._free -= 1
+                permit.set_result(None)
+
+
 class Limiters:
     """The limits of every application and tenant; they outlive a reload, as Graph's own counters do."""
 
     def __init__(self, limits: RequestLimits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
-        self._by_key: dict[tuple[str, ...], asyncio.Semaphore] = {}
+        self._by_key: dict[tuple[str, ...], _Permits] = {}
 
     @asynccontextmanager
-    async def permit(self, graph: str, application: str, tenant_id: str) -> AsyncIterator[None]:
+    async def permit(
+        self, graph: str, application: str, tenant_id: str, *, after_reports: bool = False
+    ) -> AsyncIterator[None]:
         """Wait for a permit of the tenant, then for one of the application in this cloud, first come, first served.
 
-        Both are held until a window after the body has ended.
+        Both are held until a window after the body has ended. An extra waits for its permits `after_reports`.
         """
-        tenant = self._semaphore((graph, application, tenant_id), self._limits.per_tenant)
-        everyone = self._semaphore((graph, application), self._limits.over_all_tenants)
-        held: list[asyncio.Semaphore] = []
+        tenant = self._permits((graph, application, tenant_id), self._limits.per_tenant)
+        everyone = self._permits((graph, application), self._limits.over_all_tenants)
+        held: list[_Permits] = []
         try:
-            for semaphore in (tenant, everyone):
-                await semaphore.acquire()
-                held.append(semaphore)
+            for permits in (tenant, everyone):
+                await permits.acquire(after_reports=after_reports)
+                held.append(permits)
             yield
         finally:
             if held:
                 self._clock.call_later(self._limits.window_seconds, partial(_release, held))
 
-    def _semaphore(self, key: tuple[str, ...], number: int) -> asyncio.Semaphore:
+    def _permits(self, key: tuple[str, ...], number: int) -> _Permits:
         if key not in self._by_key:
-            self._by_key[key] = asyncio.Semaphore(number)
+            self._by_key[key] = _Permits(number)
         return self._by_key[key]
 
 
-def _release(held: list[asyncio.Semaphore]) -> None:
-    for semaphore in held:
-        semaphore.release()
+def _release(held: list[_Permits]) -> None:
+    for permits in held:
+        permits.release()

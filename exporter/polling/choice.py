@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from exporter.errors import EmptyReportError, PollError, Reason
 
@@ -12,12 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from exporter.polling.shown import Shown
-    from exporter.reports.report import Source
 
-    Ask = Callable[[Source], Awaitable[Shown]]
+    Ask = Callable[["Named"], Awaitable[Shown]]
 
 REFUSED = frozenset({Reason.FORBIDDEN, Reason.UNLICENSED, Reason.RETIRED})
 PREFERRED_AGAIN_SECONDS = 86_400.0
+
+
+class Named(Protocol):
+    """What is chosen from: all that is asked of it here is its name."""
+
+    @property
+    def name(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +35,11 @@ class Choice:
     report without users is as good as a refusal.
     """
 
-    preferred: Source
-    fallback: Source | None = None
+    preferred: Named
+    fallback: Named | None = None
 
     @property
-    def sources(self) -> tuple[Source, ...]:
+    def sources(self) -> tuple[Named, ...]:
         """The sources that may ever be asked."""
         return (self.preferred,) if self.fallback is None else (self.preferred, self.fallback)
 
@@ -59,7 +65,7 @@ class Choice:
         except PollError:
             raise refusal from None
 
-    async def _preferred_first(self, ask: Ask, fallback: Source, shown_source: str | None) -> Shown:
+    async def _preferred_first(self, ask: Ask, fallback: Named, shown_source: str | None) -> Shown:
         try:
             return await ask(self.preferred)
         except PollError as error:
@@ -71,7 +77,7 @@ class Choice:
         except PollError:
             raise refusal from None
 
-    async def _back_to_preferred(self, ask: Ask, fallback: Source) -> Shown:
+    async def _back_to_preferred(self, ask: Ask, fallback: Named) -> Shown:
         with suppress(PollError):
             return await ask(self.preferred)
         return await ask(fallback)

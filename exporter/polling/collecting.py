@@ -1,45 +1,56 @@
-"""One source of one tenant: collected, counted and rendered; or an error of ours that says why not."""
+"""One source of one tenant: read and rendered; or an error of ours that says why not."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from exporter.directory.membership import Membership
 from exporter.errors import PollError, Reason
-from exporter.event_loop import yield_to_loop
 from exporter.logs import fields
-from exporter.metrics.exposition import render
-from exporter.polling.shown import POPULATION, Shown, ShownPopulation, shown, shown_population
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from exporter.clock import Clock
     from exporter.config.settings import Tenant
-    from exporter.directory.keeper import MembershipKeeper
-    from exporter.metrics.family import Family
     from exporter.polling.history import SourceRecord
-    from exporter.reports.report import Graph, Report, Source
+    from exporter.polling.shown import Shown
+    from exporter.reports.report import Graph
 
 log = logging.getLogger(__name__)
-#: So much of a poll may be spent waiting for the first reading of membership.
-WAITING_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a poll brought: what is `shown` from now on, and `encode`, which writes it down to be kept.
+
+    An extra that was not read whole brings an `error` as well; then nothing may be shown of it yet.
+    """
+
+    shown: Shown | None
+    encode: Callable[[], bytes]
+    error: PollError | None = None
+
+
+class Reader(Protocol):
+    """Reads the sources of one tenant: reports, or an extra."""
+
+    async def read(self, graph: Graph, source: str, record: SourceRecord) -> Brought:
+        """Read a source and render what it says. Raises PollError."""
 
 
 class Collector:
     """Makes what is shown out of a source. `connect` makes a Graph client for a deadline."""
 
-    def __init__(
-        self, tenant: Tenant, connect: Callable[[float], Graph], clock: Clock, keeper: MembershipKeeper | None
-    ) -> None:
+    def __init__(self, tenant: Tenant, connect: Callable[[float], Graph], clock: Clock, reader: Reader) -> None:
         self._tenant = tenant
         self._connect = connect
         self._clock = clock
-        self._keeper = keeper
+        self._reader = reader
 
-    async def collect(self, deadline: float, source: Source, record: SourceRecord) -> tuple[Report, Shown]:
-        """Collect and render one report until `deadline`, a monotonic time. Raises PollError.
+    async def collect(self, deadline: float, source: str, record: SourceRecord) -> Brought:
+        """Collect and render a source until `deadline`, a monotonic time. Raises PollError.
 
         The one broad `except`: a bug in here costs this tenant this poll, and nobody else.
         """
@@ -50,13 +61,9 @@ class Collector:
             async with self._clock.timeout(remaining):
                 graph = self._connect(deadline)
                 try:
-                    report = await source.collect(graph, self._tenant.splits, self._membership)
+                    return await self._reader.read(graph, source, record)
                 finally:
                     record.throttled += graph.throttled
-                async with graph.work_lock():
-                    lines = self._render(report, source)
-                    await yield_to_loop()
-                    populations = await self._render_populations(report, source)
         except PollError:
             raise
         except TimeoutError:
@@ -65,26 +72,8 @@ class Collector:
             ) from None
         except Exception:
             log.exception(
-                "a bug of the exporter: please report it", extra=fields(tenant=self._tenant.name, source=source.name)
+                "a bug of the exporter: please report it", extra=fields(tenant=self._tenant.name, source=source)
             )
             raise PollError(
                 Reason.INTERNAL, "a bug of the exporter; its traceback is in the log, please report it"
             ) from None
-        now, at = self._clock.monotonic(), self._clock.time()
-        return report, shown(report, source.name, lines, completed_at=at, completed=now, populations=populations)
-
-    def _render(self, report: Report, source: Source) -> Mapping[Family, bytes]:
-        return render(report.samples, tenant=self._tenant.name, source=source.name, population=POPULATION)
-
-    async def _render_populations(self, report: Report, source: Source) -> Mapping[str, ShownPopulation]:
-        """Render the populations, each a piece of work."""
-        rendered = {}
-        for one in report.populations:
-            rendered[one.name] = shown_population(one, source.name, self._tenant.name)
-            await yield_to_loop()
-        return rendered
-
-    async def _membership(self) -> Membership:
-        if self._keeper is None:
-            return Membership(tuple(one for one in self._tenant.populations if not one.unusable))
-        return await self._keeper.current(self._tenant.poll_timeout * WAITING_SHARE)

@@ -24,7 +24,7 @@ Key = tuple[str, str]
 
 
 class Build(Protocol):
-    """Makes the poller of a tenant and source, one of `starting` that begin together.
+    """Makes the poller of a tenant and source or extra, one of `starting` that begin together.
 
     It goes on from the `earlier` histories, those of the tenant's pollers before.
     """
@@ -69,18 +69,21 @@ class Fleet:
         Others start soon, no more than Graph takes; who left is no longer shown.
         """
         before, self._tenants = self._tenants, {tenant.name: tenant for tenant in tenants}
-        wanted = {(tenant.name, source): tenant for tenant in self._tenants.values() for source in tenant.sources}
+        reports = {(tenant.name, source): tenant for tenant in self._tenants.values() for source in tenant.sources}
+        extras = {(tenant.name, extra): tenant for tenant in self._tenants.values() for extra in tenant.extras}
+        wanted = reports | extras
         left = {key: member for key, member in self._members.items() if wanted.get(key) != member.tenant or restart}
         for key, member in left.items():
             self._stop(key, member)
         for member in self._members.values():
             member.poller.try_preferred_again()
-        new = {key: tenant for key, tenant in wanted.items() if key not in self._members}
         left_of = defaultdict[str, list[_Member]](list)
         for (name, _), member in left.items():
             left_of[name].append(member)
-        for key, tenant in new.items():
-            self._start(key, tenant, left_of[tenant.name], len(new))
+        for group in (reports, extras):  # reports first, and no later because there are extras
+            new = {key: tenant for key, tenant in group.items() if key not in self._members}
+            for key, tenant in new.items():
+                self._start(key, tenant, left_of[tenant.name], len(new))
         for key in left.keys() - wanted.keys():
             self._store.drop(key)
         self._tell_of_tenants(before)
@@ -104,7 +107,8 @@ class Fleet:
 
     def _start(self, key: Key, tenant: Tenant, left: Iterable[_Member], starting: int) -> None:
         # The same source may have been asked by another poller before: by one of its own, or as one of `auto`.
-        before = [one for one in left if _same_report(one.tenant, tenant)]
+        same = _same_directory if key[1] in tenant.extras else _same_report
+        before = [one for one in left if same(one.tenant, tenant)]
         poller = self._build(tenant, key[1], starting, [one.poller.history for one in before])
         poller.show()
         self._members[key] = _Member(tenant, poller, self._task(key, poller))
@@ -131,4 +135,9 @@ class Fleet:
 
 def _same_report(before: Tenant, now: Tenant) -> bool:
     """Tell whether a report of the tenant as it was is one of the tenant as it is."""
-    return (before.tenant_id, before.cloud, before.splits) == (now.tenant_id, now.cloud, now.splits)
+    return _same_directory(before, now) and before.splits == now.splits
+
+
+def _same_directory(before: Tenant, now: Tenant) -> bool:
+    """Tell whether the tenant is the same one, however it is polled: an extra goes on as it was."""
+    return (before.tenant_id, before.cloud) == (now.tenant_id, now.cloud)

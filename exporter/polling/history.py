@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from exporter.errors import PollError, Reason
+    from exporter.extras.extra import Reading
     from exporter.polling.shown import Shown
 
 
@@ -18,7 +19,8 @@ class SourceRecord:
     """One source: the last attempt, the last complete report, and how many attempts there were.
 
     `attempted_at` is when the last attempt ended, in seconds since the epoch, `attempted` the same on the monotonic
-    clock; `error` is how it failed, None after a success; `throttled` counts Graph's answers 429.
+    clock; `error` is how it failed, None after a success; `throttled` counts Graph's answers 429. `reading` is the last
+    one of an extra.
     """
 
     report: Shown | None = None
@@ -29,6 +31,7 @@ class SourceRecord:
     duration: float | None = None
     polls: int = 0
     throttled: int = 0
+    reading: Reading | None = None
     failures: Counter[Reason] = field(default_factory=Counter)
 
     def succeeded(self, report: Shown, duration: float) -> None:

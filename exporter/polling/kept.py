@@ -1,8 +1,4 @@
-"""A source's record as it is kept on disk: aggregates only, read back as strictly as an answer of Graph.
-
-A file has two lines of JSON: what the last attempt was, and the last complete report, `null` before the first. So an
-attempt that fails writes its own line and copies the other. `FORMAT` moves whenever an older version could misread it.
-"""
+"""A report as it is kept over a restart: the second line of its file, read back as strictly as an answer of Graph."""
 
 from __future__ import annotations
 
@@ -11,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from exporter.errors import Reason
 from exporter.facts import SPLITS
 from exporter.metrics.family import Sample, sample
+from exporter.polling.kept_attempt import KeptAttempt, Strict, UnusableFileError, check_times, decode_attempt
 from exporter.polling.shown import POPULATION
 from exporter.reports.entries import is_count
 from exporter.reports.report import IDENTITY, REPORT_FAMILIES, USERS, PopulationReport, Report
@@ -25,57 +21,25 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import Tenant
     from exporter.metrics.family import Family
-    from exporter.polling.history import SourceRecord
 
-FORMAT = 1
 FAMILIES = {family.name: family for family in REPORT_FAMILIES}
 
 
-class UnusableFileError(Exception):
-    """A kept file that is left out; the text says why, in our words. Does not leave this package."""
-
-
-class _Strict(msgspec.Struct, forbid_unknown_fields=True):
-    pass
-
-
-class _Attempt(_Strict):
-    """When the last attempt ended and the next poll is due, seconds since the epoch; `reason` of its failure."""
-
-    at: float
-    duration: float
-    reason: Reason | None
-    next_poll: float
-
-
-class _Head(_Strict):
-    format: int
-    tenant_id: str
-    cloud: str
-    source: str
-    splits: tuple[str, ...]
-    attempt: _Attempt
-
-
-class _Format(msgspec.Struct):
-    format: int
-
-
-class _Series(_Strict):
+class _Series(Strict):
     """The samples of one family: the names of their labels, and (values of the labels, number of users)."""
 
     labels: tuple[str, ...]
     values: list[tuple[tuple[str, ...], int]]
 
 
-class _Population(_Strict):
+class _Population(Strict):
     """One population's families; `definition` is the digest of what defines it, empty for `all`."""
 
     definition: str
     families: dict[str, _Series]
 
 
-class _Report(_Strict):
+class _Report(Strict):
     completed_at: float
     users: int
     rows: int
@@ -85,39 +49,22 @@ class _Report(_Strict):
     populations: dict[str, _Population]
 
 
-_format_decoder = msgspec.json.Decoder(_Format)
-_head_decoder = msgspec.json.Decoder(_Head)
-_report_decoder = msgspec.json.Decoder(_Report | None)
+_decoder = msgspec.json.Decoder(_Report | None)
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a file holds. Times are seconds since the epoch; `report` was complete at `completed_at`."""
+    """What a file holds: the last attempt, and the `report` that was complete at `completed_at`."""
 
-    attempted_at: float
-    duration: float
-    reason: Reason | None
-    next_poll: float
+    attempt: KeptAttempt
     report: Report | None
     completed_at: float
 
 
-def encode_attempt(tenant: Tenant, source: str, record: SourceRecord, next_poll: float) -> bytes:
-    """Write the first line."""
-    assert record.attempted_at is not None
-    attempt = _Attempt(
-        record.attempted_at, record.duration or 0.0, record.error.reason if record.error else None, next_poll
-    )
-    head = _Head(FORMAT, tenant.tenant_id, cloud_key(tenant), source, tenant.splits, attempt)
-    return msgspec.json.encode(head) + b"\n"
-
-
-def encode_report(record: SourceRecord, report: Report) -> bytes:
-    """Write the second line, of the report that the record holds: its figures, and those of its populations."""
-    shown = record.report
-    assert shown is not None
+def encode_report(report: Report, completed_at: float) -> bytes:
+    """Write the second line: the figures of a report, and those of its populations."""
     kept = _Report(
-        shown.completed_at,
+        completed_at,
         report.users,
         report.rows,
         report.duplicate_rows,
@@ -139,48 +86,19 @@ def _series(samples: Iterable[Sample]) -> dict[str, _Series]:
     return families
 
 
-def report_line(content: bytes) -> bytes:
-    """Cut the second line out of a file's content, to be kept on; without one, say that there is no report."""
-    _, _, line = content.partition(b"\n")
-    return line or b"null\n"
-
-
 def decode(content: bytes, tenant: Tenant, source: str, now: float) -> Kept:
     """Read a file of `tenant` and `source` at `now`, seconds since the epoch. Raises UnusableFileError."""
-    head_line, _, line = content.partition(b"\n")
+    attempt = decode_attempt(content, tenant, source, now)
+    _, _, line = content.partition(b"\n")
     try:
-        if _format_decoder.decode(head_line).format != FORMAT:
-            raise UnusableFileError("it was written by another version")
-        head, report = _head_decoder.decode(head_line), _report_decoder.decode(line)
+        report = _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnusableFileError("it does not hold what a kept report holds") from None
-    _check_identity(head, tenant, source)
+    if report is None:
+        return Kept(attempt, None, 0.0)
     # The newest row may be a little ahead of the answer that brought it: Microsoft's clocks differ.
-    newest = (report.last_updated or CLOCK_SECONDS) - CLOCK_SECONDS if report else 0.0
-    times = [head.attempt.at, newest, *([report.completed_at] if report else [])]
-    if max(times) > now or min(times) < 0 or head.attempt.duration < 0:
-        raise UnusableFileError("one of its times cannot be right")
-    return Kept(
-        attempted_at=head.attempt.at,
-        duration=head.attempt.duration,
-        reason=head.attempt.reason,
-        next_poll=head.attempt.next_poll,
-        report=_checked(report, tenant) if report else None,
-        completed_at=report.completed_at if report else 0.0,
-    )
-
-
-def cloud_key(tenant: Tenant) -> str:
-    """Write where Graph and Entra of a tenant live, to be compared."""
-    return tenant.cloud if isinstance(tenant.cloud, str) else f"{tenant.cloud.graph} {tenant.cloud.authority}"
-
-
-def _check_identity(head: _Head, tenant: Tenant, source: str) -> None:
-    kept = {"tenant id": head.tenant_id, "cloud": head.cloud, "source": head.source, "splits": head.splits}
-    now = {"tenant id": tenant.tenant_id, "cloud": cloud_key(tenant), "source": source, "splits": tenant.splits}
-    other = [name for name, value in kept.items() if value != now[name]]
-    if other:
-        raise UnusableFileError(f"it was written for another {' and '.join(other)}")
+    check_times([report.completed_at, (report.last_updated or CLOCK_SECONDS) - CLOCK_SECONDS], now)
+    return Kept(attempt, _checked(report, tenant), report.completed_at)
 
 
 def _checked(kept: _Report, tenant: Tenant) -> Report:

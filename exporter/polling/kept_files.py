@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from exporter.polling.kept import UnusableFileError, report_line
+from exporter.polling.kept_attempt import NOTHING, UnusableFileError, second_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOCK = ".lock"
 UNFINISHED = ".new"
 MAX_BYTES = 4 * 2**20
-FILE_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[A-Za-z]{1,64}")
+FILE_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[A-Za-z_]{1,64}")
 #: What a file holds, or why that cannot be used.
 Content: TypeAlias = "bytes | UnusableFileError"
 
@@ -65,17 +65,17 @@ def read_files(directory: Path, names: Iterable[str]) -> dict[str, Content]:
     return found
 
 
-def write_file(path: Path, attempt: bytes, report: bytes | None) -> None:
-    """Replace the file whole. Without a report the one that is there stays in it."""
-    if report is None:
-        report = b"null\n"
+def write_file(path: Path, attempt: bytes, line: bytes | None) -> None:
+    """Replace the file whole. Without a second line the one that is there stays in it."""
+    if line is None:
+        line = NOTHING
         with suppress(OSError, UnusableFileError):
-            report = report_line(_read(path))
+            line = second_line(_read(path))
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
     unfinished = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(attempt + report)
+            file.write(attempt + line)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)

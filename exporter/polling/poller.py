@@ -12,9 +12,7 @@ from exporter.event_loop import in_daemon_thread
 from exporter.logs import fields
 from exporter.memory import give_back_memory
 from exporter.polling.choice import PREFERRED_AGAIN_SECONDS
-from exporter.polling.collecting import Collector
 from exporter.polling.shown import Shown, State
-from exporter.polling.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,12 +21,14 @@ if TYPE_CHECKING:
     from exporter.clock import Clock, Timer
     from exporter.config.settings import Tenant
     from exporter.directory.keeper import MembershipKeeper
-    from exporter.polling.choice import Choice
+    from exporter.polling.choice import Choice, Named
+    from exporter.polling.collecting import Collector
     from exporter.polling.history import History
+    from exporter.polling.precedence import ReportTimes
     from exporter.polling.schedule import Schedule
     from exporter.polling.snapshot import SnapshotStore
     from exporter.polling.storage import ReportStorage
-    from exporter.reports.report import Graph, Report, Source
+    from exporter.polling.view import View
 
 log = logging.getLogger(__name__)
 #: So many rows leave memory behind that is worth giving back.
@@ -36,10 +36,10 @@ LARGE_ROWS = 50_000
 
 
 class Poller:
-    """Polls one source of one tenant for as long as it runs, and keeps its snapshot in the store.
+    """Polls one source of one tenant, or an extra, for as long as it runs, and keeps its snapshot in the store.
 
-    `connect` makes a Graph client for a deadline; `slot` is entered for the time of a poll, with how late it is;
-    `token_number` tells which token the next request goes with.
+    `slot` is entered for the time of a poll, with how late it is; `token_number` tells which token the next request
+    goes with; `times` are told when a report is polled next.
     """
 
     def __init__(
@@ -48,7 +48,8 @@ class Poller:
         choice: Choice,
         history: History,
         *,
-        connect: Callable[[float], Graph],
+        collector: Collector,
+        view: View,
         token_number: Callable[[], int],
         slot: Callable[[float], AbstractAsyncContextManager[None]],
         schedule: Schedule,
@@ -57,12 +58,13 @@ class Poller:
         clock: Clock,
         storage: ReportStorage | None = None,
         keeper: MembershipKeeper | None = None,
+        times: ReportTimes | None = None,
     ) -> None:
         self.history = history
         self._tenant = tenant
         self._choice = choice
-        self._collector = Collector(tenant, connect, clock, keeper)
-        self._view = View(tenant, choice.preferred.name, history, clock, keeper)
+        self._collector = collector
+        self._view = view
         self._token_number = token_number
         self._slot = slot
         self._schedule = schedule
@@ -71,13 +73,19 @@ class Poller:
         self._clock = clock
         self._storage = storage
         self._keeper = keeper
-        self._unkept: dict[str, Report | None] = {}
+        self._times = times
+        self._unkept: dict[str, Callable[[], bytes] | None] = {}
         self._try_preferred = False
         self._judged_token = 0
         self._aging: Timer | None = None
         self._next_poll: float | None = None
         if keeper is not None:
             keeper.changed = self.show
+
+    @property
+    def is_extra(self) -> bool:
+        """Tell whether it polls an extra, not a report."""
+        return self._view.is_extra
 
     async def run(self) -> None:
         """Poll whenever it is due, until cancelled."""
@@ -88,6 +96,8 @@ class Poller:
         due = self._schedule.first_due
         while True:
             self._next_poll = self._wall(due)
+            if self._times is not None:
+                self._times.expect(self._key[1], due, self._tenant.poll_interval)
             self.show()
             await self._keep(due)
             await self._clock.sleep(due - self._clock.monotonic())
@@ -119,6 +129,8 @@ class Poller:
     def leave(self) -> None:
         """Show nothing any more: another poller may take over."""
         self.stop()
+        if self._times is not None:
+            self._times.forget(self._key[1])
         if self._keeper is not None:
             self._keeper.changed = lambda: None
 
@@ -134,7 +146,7 @@ class Poller:
         deadline = self._clock.monotonic() + self._tenant.poll_timeout
         newest = self.history.newest()
         try:
-            report = await self._choice.collect(
+            found = await self._choice.collect(
                 partial(self._attempt, deadline),
                 shown_source=self._view.shown_source(),
                 preferred_due=self._preferred_due(),
@@ -144,11 +156,12 @@ class Poller:
             return error
         finally:
             self._judged_token = self._token_number()
-        self._log_source(report.source, newest.source if newest is not None else self._choice.preferred.name)
+        self._log_source(found.source, newest.source if newest is not None else self._choice.preferred.name)
         if earlier_error is not None:
             log.info("polls succeed again", extra=self._who())
         elif before is State.PENDING:
-            log.info("first report", extra=fields(**self._who()["fields"], users=report.users))
+            users = {} if self.is_extra else {"users": found.users}
+            log.info("first report", extra=fields(**self._who()["fields"], **users))
         return None
 
     def _preferred_due(self) -> bool:
@@ -160,19 +173,24 @@ class Poller:
         attempted = record.attempted
         return due or attempted is None or self._clock.monotonic() >= attempted + PREFERRED_AGAIN_SECONDS
 
-    async def _attempt(self, deadline: float, source: Source) -> Shown:
+    async def _attempt(self, deadline: float, source: Named) -> Shown:
         """Ask one source, and record how that ended. Raises PollError."""
         clock, record = self._clock, self.history.records[source.name]
         began = clock.monotonic()
         try:
-            report, found = await self._collector.collect(deadline, source, record)
+            brought = await self._collector.collect(deadline, source.name, record)
+            self._unkept[source.name] = brought.encode
+            if brought.error is not None:
+                record.report = brought.shown
+                raise brought.error
         except PollError as error:
             now = clock.monotonic()
             record.failed(error, clock.time(), now, now - began)
-            self._unkept[source.name] = None
+            self._unkept.setdefault(source.name, None)
             raise
+        found = brought.shown
+        assert found is not None
         record.succeeded(found, found.completed - began)
-        self._unkept[source.name] = report
         if found.rows >= LARGE_ROWS:
             await in_daemon_thread(give_back_memory)
         return found
@@ -203,9 +221,9 @@ class Poller:
         """Keep what the last attempts brought, so that the next process begins with it."""
         unkept, self._unkept = self._unkept, {}
         if self._storage is not None:
-            for source, report in unkept.items():
+            for source, encode in unkept.items():
                 record = self.history.records[source]
-                await self._storage.keep(self._tenant, source, record, report, self._wall(due))
+                await self._storage.keep(self._tenant, source, record, encode, self._wall(due))
 
     def _wall(self, monotonic: float) -> float:
         return self._clock.time() + max(0.0, monotonic - self._clock.monotonic())

@@ -48,7 +48,7 @@ class ShownPopulation:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One complete report of `source`: its rendered lines, its totals, its times.
+    """One complete report of `source`, or reading of an extra: its rendered lines, its times, a report's totals.
 
     `completed_at` is when its poll ended, in seconds since the epoch; `completed` and `missed` are on the monotonic
     clock: the same moment, and the one from which it is stale because a poll did not take place (only a report that
@@ -59,15 +59,15 @@ class Shown:
 
     source: str
     lines: Mapping[Family, bytes] = field(repr=False)
-    users: int
-    statuses: Mapping[str, int]
-    rows: int
-    duplicate_rows: int
-    incomplete_rows: int
-    last_updated: float | None
     completed_at: float
     completed: float
     missed: float = inf
+    users: int = 0
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    rows: int = 0
+    duplicate_rows: int = 0
+    incomplete_rows: int = 0
+    last_updated: float | None = None
     populations: Mapping[str, ShownPopulation] = field(default_factory=dict)
     judged_users: int = 0
     judged_statuses: Mapping[str, int] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from exporter.errors import ConfigError, Problem
 from exporter.event_loop import in_daemon_thread
 from exporter.logs import fields
-from exporter.polling.kept import Kept, UnusableFileError, decode, encode_attempt, encode_report
+from exporter.polling.kept_attempt import UnusableFileError, encode_attempt
 from exporter.polling.kept_files import (
     error_name,
     file_name,
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from exporter.config.settings import Tenant
     from exporter.polling.history import SourceRecord
     from exporter.polling.kept_files import Content
-    from exporter.reports.report import Report
+
+    Decode = Callable[[bytes, Tenant, str, float], "T"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -97,8 +98,11 @@ class ReportStorage:
         except OSError as error:
             log.warning("what was kept cannot be read", extra=fields(why=error_name(error)))
 
-    def read(self, tenant: Tenant, source: str) -> Kept | None:
-        """Return what was loaded of a tenant and source; what cannot be used is left out, with a warning."""
+    def read(self, tenant: Tenant, source: str, decode: Decode[T]) -> T | None:
+        """Return what was loaded of a tenant and source; what cannot be used is left out, with a warning.
+
+        `decode` reads a file's content, of this tenant and source, at a moment. It raises UnusableFileError.
+        """
         content = self._contents.pop(file_name(tenant.tenant_id, source), None)
         if content is None:
             return None
@@ -112,14 +116,19 @@ class ReportStorage:
             return None
 
     async def keep(
-        self, tenant: Tenant, source: str, record: SourceRecord, report: Report | None, next_poll: float
+        self,
+        tenant: Tenant,
+        source: str,
+        record: SourceRecord,
+        encode: Callable[[], bytes] | None,
+        next_poll: float,
     ) -> None:
-        """Write the record of a tenant and source; `report` is its report, None where that is the old one.
+        """Write the record of a tenant and source; `encode` writes what it brought, None where that is the old one.
 
         `next_poll` is when it is polled again, in seconds since the epoch.
         """
         attempt = encode_attempt(tenant, source, record, next_poll)
-        line = None if report is None else encode_report(record, report)
+        line = None if encode is None else encode()
         path = self._path / file_name(tenant.tenant_id, source)
         try:
             await self._in_time(WRITE_SECONDS, partial(write_file, path, attempt, line))

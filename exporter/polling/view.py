@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporter.logs import fields
 from exporter.metrics.exposition import render
+from exporter.polling.extra_reader import extra_health
 from exporter.polling.health import health_samples
 from exporter.polling.shown import NO_LINES, Shown, ShownPopulation, State
 from exporter.polling.snapshot import Coverage, Snapshot
@@ -27,13 +28,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One tenant's history as it is shown; `preferred` is the source that is told of while no report is shown."""
+    """One tenant's history as it is shown; `preferred` is the source that is told of while no report is shown.
+
+    That of an extra has no state and no row on the status page: it has families of its own.
+    """
 
     tenant: Tenant
     preferred: str
     history: History
     clock: Clock
-    keeper: MembershipKeeper | None
+    keeper: MembershipKeeper | None = None
+    is_extra: bool = False
 
     def shown_source(self) -> str | None:
         """Return the source whose report is shown, if one is."""
@@ -59,6 +64,9 @@ class View:
             newest = self._expire(newest)
         lines = self._lines(newest) if newest is not None else NO_LINES
         source, record = self.told()
+        if self.is_extra:
+            told = render(extra_health(source, record), tenant=self.tenant.name)
+            return Snapshot({**lines, **told})
         state, interval = self.state(), self.tenant.poll_interval
         samples = [*health_samples(self.history.records, source, state=state, interval=interval)]
         parts: tuple[Coverage, ...] = ()
@@ -105,7 +113,8 @@ class View:
     def _expire(self, newest: Shown) -> Shown:
         """Let go of what is too old to be shown, of every source."""
         who = fields(tenant=self.tenant.name, source=newest.source)
-        log.warning("the report is older than max_staleness and no longer shown", extra=who)
+        what = "the extra was read too long ago" if self.is_extra else "the report is older than max_staleness"
+        log.warning("%s and is no longer shown", what, extra=who)
         for record in self.history.records.values():
             record.report = record.report.without_lines() if record.report is not None else None
         return newest.without_lines()

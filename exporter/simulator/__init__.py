@@ -17,6 +17,7 @@ from exporter.simulator.directory import (
 from exporter.simulator.faults import Ending, Fault, Faults
 from exporter.simulator.journal import SeenRequest, Served
 from exporter.simulator.limits import UNLIMITED, Limits
+from exporter.simulator.policy import POLICY_READ, SimulatedPolicy
 from exporter.simulator.population import FixedPopulation, GeneratedPopulation, Population
 from exporter.simulator.relationships import SimulatedCustomer
 from exporter.simulator.simulation import Simulation
@@ -27,6 +28,7 @@ __all__ = [
     "BREAK_GLASS_GROUP",
     "EMPLOYEES_GROUP",
     "MAILBOXES_GROUP",
+    "POLICY_READ",
     "UNLIMITED",
     "AuditLog",
     "Ending",
@@ -43,6 +45,7 @@ __all__ = [
     "SimulatedApp",
     "SimulatedCustomer",
     "SimulatedGroup",
+    "SimulatedPolicy",
     "SimulatedTenant",
     "Simulation",
     "Truth",

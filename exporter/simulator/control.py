@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from copy import copy
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = "30"
 BURST = 25
-STATE = ("apps", "consented", "licensed", "directory", "refused_options")
+STATE = ("apps", "consented", "licensed", "directory", "policy", "refused_options")
+CAMPAIGN_STATES = ("default", "enabled", "disabled")
 
 
 class UnknownTenantError(Exception):
@@ -124,6 +126,22 @@ class Control:
         directory.groups = left  # type: ignore[misc]  # every directory there is has them in a field
         return f"{tenant.name} has {len(left)} groups left"
 
+    def enable_method(self, name: str, method: str) -> str:
+        """Allow a method, such as Sms, in the methods policy."""
+        return self._move_method(name, method, enable=True)
+
+    def disable_method(self, name: str, method: str) -> str:
+        """Allow a method, such as Sms, no longer."""
+        return self._move_method(name, method, enable=False)
+
+    def set_campaign(self, name: str, state: str) -> str:
+        """Put the registration campaign into a state: default, enabled or disabled."""
+        tenant = self._changing(name)
+        if state not in CAMPAIGN_STATES:
+            raise UnknownTenantError(f"a campaign is never {state!r}; it is {', '.join(CAMPAIGN_STATES)}")
+        tenant.policy = replace(tenant.policy, campaign=state)
+        return f"the registration campaign of {tenant.name} is {state}"
+
     def refuse_select(self, name: str, _: str) -> str:
         """Refuse `$select` for its reports and its audit log with 400."""
         tenant = self._changing(name)
@@ -171,6 +189,19 @@ class Control:
         self._simulation.tokens.revoke(tenant.tenant_id)
         return f"{tenant.name} is as it was"
 
+    def _move_method(self, name: str, method: str, *, enable: bool) -> str:
+        tenant = self._changing(name)
+        methods = {**tenant.policy.enabled, **tenant.policy.disabled}
+        if method not in methods:
+            raise UnknownTenantError(f"{tenant.name} has no method {method}; it has {', '.join(sorted(methods))}")
+        enabled = {one for one in methods if (enable if one == method else one in tenant.policy.enabled)}
+        tenant.policy = replace(
+            tenant.policy,
+            enabled={one: targets for one, targets in methods.items() if one in enabled},
+            disabled={one: targets for one, targets in methods.items() if one not in enabled},
+        )
+        return f"{tenant.name} {'allows' if enable else 'does not allow'} {method}"
+
     def _fault(self, name: str, sentence: str, **fault: Any) -> str:
         tenant = self._changing(name)
         for endpoint in (DETAILS, COUNT, AUDITS):
@@ -200,6 +231,9 @@ ACTIONS: dict[str, Callable[[Control, str, str], str]] = {
     "fail": Control.fail,
     "break-off": Control.break_off,
     "delete-group": Control.delete_group,
+    "enable-method": Control.enable_method,
+    "disable-method": Control.disable_method,
+    "set-campaign": Control.set_campaign,
     "refuse-select": Control.refuse_select,
     "delete-methods": Control.delete_methods,
     "rename": Control.rename,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from exporter.simulator.audit_log import AuditLog
 from exporter.simulator.directory import GeneratedDirectory
 from exporter.simulator.limits import Limits
+from exporter.simulator.policy import POLICY_READ
 from exporter.simulator.population import GeneratedPopulation
 from exporter.simulator.tenant import AUDIT_LOG, GROUP_MEMBERS, REPORTS, USERS, SimulatedApp, SimulatedTenant
 
@@ -12,7 +13,7 @@ DAY_SECONDS = 10.0
 CLIENT_ID = "5117a7ed-0000-4000-8000-00000000de30"
 SECRET = "not-a-secret-the-demo-runs-on-loopback"  # noqa: S105  # it opens nothing but this simulation
 COUNT_ONLY = frozenset({REPORTS})
-ROLES = frozenset({AUDIT_LOG, REPORTS, *USERS, GROUP_MEMBERS[0]})
+ROLES = frozenset({AUDIT_LOG, REPORTS, *USERS, GROUP_MEMBERS[0], POLICY_READ})
 # A day takes seconds, so the log of a large tenant would fill up in minutes.
 DESKS_IN_LOG = 2_000
 # Microsoft's own limits would make the largest tenant's report take two minutes.

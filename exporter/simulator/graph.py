@@ -1,4 +1,4 @@
-"""Graph's door: token, limits, permission, licence, and then the answer of a report, the audit log or a list of users.
+"""Graph's door: token, limits, permission, licence, then the answer of a report, the audit log, a list or the policy.
 
 Source: Microsoft Graph's reference of the reports, its schema and its error codes; the tenant is that of the token.
 """
@@ -9,11 +9,12 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from exporter.simulator import audits, relationships
+from exporter.simulator import audits, policy, relationships
 from exporter.simulator.answers import REPORT_JSON, Answer, json_answer, refuse
 from exporter.simulator.audits import AUDITS, Audits
 from exporter.simulator.details import DETAILS, Details
 from exporter.simulator.lists import LIST_NAMES, LISTS, Lists
+from exporter.simulator.policy import METHODS_POLICY, POLICIES
 from exporter.simulator.relationships import RELATIONSHIP_NAMES, RELATIONSHIPS
 from exporter.simulator.reports import (
     USER_ROLES,
@@ -43,7 +44,9 @@ RESOURCES = (
     (AUDITS, audits.PATH),
     *LISTS,
     *RELATIONSHIPS,
+    *POLICIES,
 )
+BESIDE_REPORTS = LIST_NAMES | RELATIONSHIP_NAMES | {METHODS_POLICY}
 ARGUMENTS = re.compile(r"includedUserTypes='(\w+)',includedUserRoles='(\w+)'")
 
 
@@ -106,7 +109,7 @@ class Graph:
         if request.endpoint in RELATIONSHIP_NAMES:
             return
         throttle, tenant = self._throttle, self._tenants.get(token.tenant_id)
-        if request.endpoint not in LIST_NAMES:
+        if request.endpoint not in {*LIST_NAMES, METHODS_POLICY}:
             wait = throttle.arrive(token.client_id, token.tenant_id, request.at)
         elif tenant is not None:
             throttle = self._directory_throttle
@@ -125,10 +128,8 @@ class Graph:
             refuse(tenant.retired[request.endpoint], "ResourceNotFound", "The resource does not exist any more.")
         if request.method != "GET":
             refuse(405, "MethodNotAllowed", "The resource can only be read.")
-        if request.endpoint in LIST_NAMES:
-            return self._lists.answer(request, tenant, token, origin)
-        if request.endpoint in RELATIONSHIP_NAMES:
-            return relationships.answer(request, tenant, token, origin, self._now())
+        if request.endpoint in BESIDE_REPORTS:
+            return self._beside_reports(request, tenant, token, origin)
         permission = REPORTS if request.endpoint == COUNT else AUDIT_LOG
         if not token.grants(permission):
             refuse(403, "Authentication_MSGraphPermissionMissing", f"The caller lacks the permission {permission}.")
@@ -142,6 +143,14 @@ class Graph:
         if request.endpoint == DETAILS:
             return self._details.page(request, tenant, token, origin)
         return self._whole(request, tenant, token, origin)
+
+    def _beside_reports(self, request: SeenRequest, tenant: SimulatedTenant, token: IssuedToken, origin: str) -> Answer:
+        """Return what has a permission of its own and wants no licence."""
+        if request.endpoint in LIST_NAMES:
+            return self._lists.answer(request, tenant, token, origin)
+        if request.endpoint == METHODS_POLICY:
+            return policy.answer(tenant.policy, token, origin)
+        return relationships.answer(request, tenant, token, origin, self._now())
 
     def _check(self, token: IssuedToken, request: SeenRequest) -> None:
         """Expired, revoked, or meant for somebody else: refused."""

@@ -64,7 +64,7 @@ class Lists:
         """Return what a request costs, in resource units, and how many the tenant has in ten seconds."""
         users = tenant.directory.size(self._now())
         units = next((units for most, units in (SMALL, MEDIUM) if users < most), IDENTITY_LIMITS.per_tenant or 0)
-        return max(1, COSTS[request.endpoint] - ("$select" in request.query)), units
+        return max(1, COSTS.get(request.endpoint, 1) - ("$select" in request.query)), units
 
     def page_number(self, request: SeenRequest) -> int:
         """Return which page a request asks for, from 1."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.simulator.audit_log import AuditLog
 from exporter.simulator.directory import Directory, ReportedDirectory
+from exporter.simulator.policy import SimulatedPolicy, usual_policy
 from exporter.simulator.population import FixedPopulation
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class SimulatedTenant:
     410) with which it is gone. `refused_options` are query options answered with 400, such as "$select". `count_report`
     is served instead of the counted one: the whole body. `count_names` are the properties in which it says status and
     count. `generations_kept` is how many generations back a page token is still good. `directory` is, unless it is
-    given, made of the users of the report. `customers` are the tenants that this one looks after.
+    given, made of the users of the report. `customers` are the tenants that this one looks after. `policy` is that of
+    its authentication methods.
     """
 
     name: str
@@ -69,6 +71,7 @@ class SimulatedTenant:
     directory: Directory = field(default_factory=ReportedDirectory, repr=False)
     audit_log: AuditLog = field(default_factory=AuditLog, repr=False)
     customers: list[SimulatedCustomer] = field(default_factory=list, repr=False)
+    policy: SimulatedPolicy = field(default_factory=usual_policy, repr=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.directory, ReportedDirectory):

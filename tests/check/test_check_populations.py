@@ -120,7 +120,9 @@ def test_what_is_missing_is_named(given: dict[str, Any], roles: tuple[str, ...],
     assert said.startswith(sentence)
     assert told(found, "userRegistrationDetails")[0] is True
     assert (found.unanswered, found.unread) == ([], ["tenant-1"])
-    assert found.as_table().endswith("1 of 1 tenant can be polled; not every population can be read of: tenant-1.")
+    assert found.as_table().endswith(
+        "1 of 1 tenant can be polled; not every population or extra can be read of: tenant-1."
+    )
     assert "canary" not in found.as_table()
 
 

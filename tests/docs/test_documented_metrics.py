@@ -8,15 +8,17 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.assembly import FAMILIES, SOURCES
+from exporter.assembly import FAMILIES
 from exporter.errors import HandshakeFailure, Reason
-from exporter.facts import SPLITS
+from exporter.extras.methods_policy import CAMPAIGN_METHODS, CAMPAIGN_STATES, METHODS, MIGRATION_STATES
+from exporter.facts import EXTRAS, SPLITS
 from exporter.metrics.exposition import Format
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.health import PHONE_DELIVERY_END, TENANT_INFO, health_samples
 from exporter.polling.history import SourceRecord
 from exporter.polling.shown import NO_LINES, State, shown
 from exporter.reports.methods import DEFAULT_METHODS, NEEDS, STRENGTH_OF_METHOD, STRENGTHS
+from exporter.reports.registry import SOURCES
 from exporter.reports.report import Report
 from exporter.reports.rows import STATUSES, decode_page
 from exporter.reports.user_registration_details import Reading
@@ -28,9 +30,10 @@ SUFFIXES = ("_bucket", "_sum", "_count")
 WORDS: dict[str, tuple[str, ...]] = {
     "status": STATUSES,
     "strength": (*STRENGTHS, "unknown"),
-    "method": (*STRENGTH_OF_METHOD, *DEFAULT_METHODS, "other", "unknown"),
+    "method": (*STRENGTH_OF_METHOD, *DEFAULT_METHODS, "other", "unknown", *METHODS, *CAMPAIGN_METHODS),
     "need": NEEDS,
-    "state": tuple(State),
+    "state": (*State, *CAMPAIGN_STATES, *MIGRATION_STATES),
+    "extra": tuple(EXTRAS),
     "reason": (*Reason, *HandshakeFailure),
     "population": ("all", "", "employees"),
     **{split: (*values, "unknown") for split, values in SPLITS.items()},
@@ -95,6 +98,17 @@ def test_words_are_documented() -> None:
     assert {method: strength for strength, methods in strengths.items() for method in methods} == STRENGTH_OF_METHOD
     section = METRICS.text.partition("### Preferred second factor")[2].partition("\n## ")[0]
     assert set(code(section)) - {"method", "entra_default_method_users"} == set(DEFAULT_METHODS)
+
+
+def test_extras_are_documented() -> None:
+    """Each extra is on the pages of extras, permissions and configuration, with its permission."""
+    told = {code(name)[0]: code(permission)[0] for name, *_, permission in page("docs/extras.md").rows("extra")}
+    assert told == {name: one.resource.permission.name for name, one in EXTRAS.items()}
+    (row,) = (cells for key, *cells in page("docs/configuration.md").rows("key") if code(key) == ["extras"])
+    assert set(code(row[1])) == set(EXTRAS)
+    text = METRICS.text.partition("## Extras")[2].partition("\n## ")[0]
+    words = (*METHODS, *CAMPAIGN_METHODS, *CAMPAIGN_STATES, *MIGRATION_STATES)
+    assert [word for word in words if f"`{word}`" not in text] == []
 
 
 def test_sources_are_documented() -> None:

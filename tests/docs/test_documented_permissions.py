@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from exporter.facts import DIRECTORY, SOURCES
+from exporter.facts import DIRECTORY, EXTRAS, SOURCES
 from tests.docs.pages import page
 from tests.shipped_alerts import DEPLOY
 
@@ -12,7 +12,10 @@ TEXT = page("docs/permissions.md").text
 SCRIPT = (DEPLOY / "entra" / "register.sh").read_text()
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 GRAPH = "00000003-0000-0000-c000-000000000000"
-RESOURCES = [one for resources in (*SOURCES.values(), DIRECTORY) for one in resources]
+RESOURCES = [
+    *(one for resources in (*SOURCES.values(), DIRECTORY) for one in resources),
+    *(extra.resource for extra in EXTRAS.values()),
+]
 APPLICATION = {one.permission_id for one in RESOURCES if not one.delegated}
 
 

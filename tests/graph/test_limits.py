@@ -142,3 +142,60 @@ def test_a_busy_tenant_waits_for_its_own_places_first() -> None:
         assert begun == [("busy", 0), ("other", 0), ("busy", pytest.approx(10))]
 
     run(main)
+
+
+def test_extras_leave_almost_half_and_are_behind_every_report() -> None:
+    """Of five permits extras get three at once; one that comes back goes to a report, be it behind an extra."""
+
+    async def main(clock: ManualClock) -> None:
+        limiters, begun = Limiters(RequestLimits(), clock), []
+
+        async def ask(who: str, at: float) -> None:
+            await clock.sleep(at)
+            async with limiters.permit(GRAPH, "a", "1", after_reports=who == "extra"):
+                begun.append((who, clock.monotonic()))
+
+        extras = [ask("extra", 0) for _ in range(4)]
+        await asyncio.gather(*extras, *(ask("report", at) for at in (1, 1, 9, 9, 9)))
+        assert [at for who, at in begun if who == "report"] == pytest.approx([1, 1, 10, 10, 10])
+        assert [at for who, at in begun if who == "extra"] == pytest.approx([0, 0, 0, 20])
+
+    run(main)
+
+
+def test_an_extra_of_one_tenant_waits_for_the_reports_of_all() -> None:
+    """The limit of the application is shared the same way: an extra is behind the report of any tenant."""
+
+    async def main(clock: ManualClock) -> None:
+        limiters, begun = Limiters(RequestLimits(per_tenant=5, over_all_tenants=2), clock), []
+
+        async def ask(who: str, tenant: str) -> None:
+            async with limiters.permit(GRAPH, "a", tenant, after_reports=who == "extra"):
+                begun.append((who, tenant, clock.monotonic()))
+
+        await asyncio.gather(ask("report", "1"), ask("extra", "2"), ask("report", "3"), ask("report", "4"))
+        assert begun == [
+            ("report", "1", 0),
+            ("report", "3", 0),
+            ("report", "4", pytest.approx(10)),
+            ("extra", "2", pytest.approx(20)),
+        ]
+
+    run(main)
+
+
+def test_an_extra_that_is_given_up_while_waiting_costs_no_permit() -> None:
+    """Whether a report or an extra gives up: whoever waits behind it is served all the same."""
+
+    async def main(clock: ManualClock) -> None:
+        limiters = Limiters(RequestLimits(per_tenant=1, over_all_tenants=1), clock)
+        async with limiters.permit(GRAPH, "a", "1"):
+            pass
+        for after_reports in (True, False):
+            with pytest.raises(TimeoutError):
+                async with clock.timeout(3), limiters.permit(GRAPH, "a", "1", after_reports=after_reports):
+                    pass
+        async with clock.timeout(11), limiters.permit(GRAPH, "a", "1", after_reports=True):
+            assert clock.monotonic() == pytest.approx(10)
+
+    run(main)

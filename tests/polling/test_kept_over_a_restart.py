@@ -367,7 +367,7 @@ def test_a_file_of_the_first_version_is_read_for_ever() -> None:
         credential=AzureCli(),
     )
     kept = decode((DATA / "kept-format-1").read_bytes(), tenant, DETAILS, START + HOUR)
-    assert (kept.reason, kept.attempted_at, kept.completed_at) == (None, START, START)
+    assert (kept.attempt.reason, kept.attempt.attempted_at, kept.completed_at) == (None, START, START)
     assert kept.report is not None
     assert (kept.report.users, kept.report.rows, len(kept.report.samples)) == (40, 40, 160)
     assert kept.report.status_totals()["mfaRegistered"] == 14

@@ -13,18 +13,22 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from exporter.assembly import COUNT, DETAILS, FAMILIES
+from exporter.assembly import FAMILIES
 from exporter.config.settings import AUTO, AzureCli, Tenant
 from exporter.errors import EmptyReportError, PollError, Reason
 from exporter.metrics.exposition import Format
 from exporter.metrics.family import sample
 from exporter.polling.choice import Choice
+from exporter.polling.collecting import Collector
 from exporter.polling.history import history_of
 from exporter.polling.poller import Poller
+from exporter.polling.report_reader import ReportReader
 from exporter.polling.restore import restore
 from exporter.polling.schedule import Schedule
 from exporter.polling.snapshot import SnapshotStore
 from exporter.polling.storage import ReportStorage
+from exporter.polling.view import View
+from exporter.reports.registry import COUNT, DETAILS
 from exporter.reports.report import USERS, Report
 from tests.checks import Exposition
 from tests.manual_clock import ManualClock, run
@@ -162,11 +166,13 @@ class Walk:
             restore(history, self.tenant, self.storage, self.clock)
         if hasattr(self, "poller"):
             self.poller.stop()
+        reader = ReportReader(self.tenant, self.sources, self.clock)  # type: ignore[arg-type]  # only named fields
         poller = Poller(
             self.tenant,
-            Choice(*self.sources),  # type: ignore[arg-type]  # mypy takes a field for one that must be settable
+            Choice(*self.sources),
             history,
-            connect=lambda _: Locks(),  # type: ignore[arg-type,return-value]
+            collector=Collector(self.tenant, lambda _: Locks(), self.clock, reader),  # type: ignore[arg-type,return-value]
+            view=View(self.tenant, DETAILS.name, history, self.clock),
             token_number=lambda: 0,
             slot=lambda _: Locks().work_lock(),
             schedule=Schedule(self.clock.monotonic(), HOUR, Random(1)),

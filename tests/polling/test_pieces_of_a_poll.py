@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.polling.collecting import Collector
+from exporter.polling.report_reader import ReportReader
 from exporter.reports import user_registration_details
 from exporter.reports.user_registration_details import Reading
 from tests.manual_clock import ManualClock, run
@@ -23,7 +23,7 @@ PIECES: list[tuple[Any, str]] = [
     (Reading, "take"),
     (Reading, "tally"),
     (Reading, "report"),
-    (Collector, "_render"),
+    (ReportReader, "_render"),
 ]
 
 

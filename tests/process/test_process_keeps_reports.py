@@ -31,6 +31,7 @@ WRITER = """
 import asyncio, itertools, sys
 from pathlib import Path
 from exporter.clock import Clock
+from exporter.polling.kept import encode_report
 from exporter.polling.storage import ReportStorage
 from tests.process.kept_records import RECORD, SAMPLES, TENANT
 async def main():
@@ -38,7 +39,8 @@ async def main():
     await storage.open()
     print("writing", flush=True)
     for number in itertools.count():
-        await storage.keep(TENANT, "userRegistrationDetails", RECORD, SAMPLES if number % 2 else None, 0.0)
+        encode = (lambda: encode_report(SAMPLES, 1.0)) if number % 2 else None
+        await storage.keep(TENANT, "userRegistrationDetails", RECORD, encode, 0.0)
 asyncio.run(main())
 """
 

@@ -1,0 +1,78 @@
+"""An extra of one tenant: polled as a report is, at its interval, and told of in families of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING
+
+from exporter import facts
+from exporter.extras.extra import EXTRA_FAILURE_REASON, EXTRA_LAST_SUCCESS, EXTRA_UP
+from exporter.metrics.exposition import render
+from exporter.metrics.family import sample
+from exporter.polling.collecting import Brought
+from exporter.polling.kept_reading import encode_reading
+from exporter.polling.shown import Shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.clock import Clock
+    from exporter.config.settings import Tenant
+    from exporter.extras.extra import Extra
+    from exporter.facts import ExtraName
+    from exporter.metrics.family import Sample
+    from exporter.polling.history import SourceRecord
+    from exporter.reports.report import Graph
+
+TIMEOUT_SHARE = 0.75
+STALENESS_INTERVALS = 3
+
+
+def as_polled_for(tenant: Tenant, name: ExtraName) -> Tenant:
+    """Give the tenant as the poller of an extra goes by it: with the times of the extra, and without reports."""
+    extra = facts.EXTRAS[name]
+    return replace(
+        tenant,
+        sources=(name,),
+        poll_interval=extra.interval,
+        poll_timeout=extra.interval * TIMEOUT_SHARE,
+        max_staleness=inf if extra.lasts else extra.interval * STALENESS_INTERVALS,
+        splits=(),
+        populations=(),
+        reconcile=False,
+        targets=(),
+    )
+
+
+class ExtraReader:
+    """Reads `extra` of a tenant."""
+
+    def __init__(self, tenant: Tenant, extra: Extra, clock: Clock) -> None:
+        self._tenant = tenant
+        self._extra = extra
+        self._clock = clock
+
+    async def read(self, graph: Graph, source: str, record: SourceRecord) -> Brought:
+        """Read and render it, from where the last reading ended. Raises PollError."""
+        reading = await self._extra.collect(graph, record.reading, self._clock.time())
+        lines = render(reading.samples, tenant=self._tenant.name)
+        record.reading, before = reading, record.report
+        if reading.error is None:
+            found: Shown | None = Shown(
+                source, lines, completed_at=self._clock.time(), completed=self._clock.monotonic()
+            )
+        else:
+            found = None if before is None else replace(before, lines=lines)
+        completed_at = None if found is None else found.completed_at
+        return Brought(found, partial(encode_reading, self._extra, reading, completed_at), reading.error)
+
+
+def extra_health(name: str, record: SourceRecord) -> Iterator[Sample]:
+    """Tell how the extra is going."""
+    yield sample(EXTRA_UP, record.attempted_at is not None and record.error is None, extra=name)
+    if record.report is not None:
+        yield sample(EXTRA_LAST_SUCCESS, record.report.completed_at, extra=name)
+    if record.error is not None:
+        yield sample(EXTRA_FAILURE_REASON, 1, extra=name, reason=record.error.reason)
