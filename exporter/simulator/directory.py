@@ -7,23 +7,18 @@ users without a licence; break-glass accounts are administrators whom nobody cou
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.simulator.filters import parse_filter
+from exporter.simulator.generated_users import GeneratedUsers, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from exporter.simulator.population import GeneratedPopulation, Population
 
-User = dict[str, Any]
-E5, F3 = "06ebc4ee-1bb5-47dd-8120-11324bc54e06", "66b55226-6b4f-492c-910c-a3b7a3c9d993"
-EXCHANGE_PLAN = "efb87545-963c-4e0d-99df-69c6916d9eb0"
-DEPARTMENTS = ("Sales", "R&D", "Finance", "Support", "Women's Health")
-COUNTRIES = (("Germany", "DE"), ("France", "FR"), ("United States", "US"), ("Japan", "JP"))
-COMPANIES = ("Contoso AG", "Contoso + Partners", "50% Off #1 Ltd")
-MANY = 7919  # a prime: neighbours at their desks differ in everything
-MAILBOXES, CONTRACTORS, DISABLED = 40, 9, 12  # one in so many
 BREAK_GLASS_ACCOUNTS = 2
 EMPLOYEES_GROUP = "5117a7ed-6600-4000-8000-000000000001"
 BREAK_GLASS_GROUP = "5117a7ed-6600-4000-8000-000000000002"
@@ -123,56 +118,22 @@ class GeneratedDirectory:
     _kept: tuple[int, Mapping[str, User]] | None = field(init=False, repr=False, default=None)
 
     def users(self, at: float, /) -> Mapping[str, User]:
-        """Return the users by id; made once for each generation of the report."""
+        """Return the users by id, each made when it is looked at."""
         generation = self.population.generation(at)
         if self._kept is None or self._kept[0] != generation:
-            self._kept = generation, self._made(generation)
+            self._kept = generation, GeneratedUsers(self.population.rows(generation), self._break_glass_desks)
         return self._kept[1]
 
     def size(self, at: float, /) -> int:
         """Return how many users the report lists."""
         return len(self.population.rows(self.population.generation(at)))
 
-    def _made(self, generation: int) -> Mapping[str, User]:
-        break_glass = set(self._break_glass_desks())
-        users: dict[str, User] = {}
-        for desk, row in enumerate(self.population.rows(generation)):
-            identifier = row["id"]
-            users[identifier] = _user(identifier, desk, guest=row["userType"] == "guest", alarm=desk in break_glass)
-            if desk % DISABLED == DISABLED - 1:
-                gone = f"{identifier[:-4]}{0xFFFF - int(identifier[-4:], 16):04x}"
-                users.setdefault(gone, {**_user(gone, desk, guest=False, alarm=False), "accountEnabled": False})
-        return users
-
-    def _break_glass_desks(self) -> Iterable[int]:
-        """Find the first desks of administrators who are members."""
-        desks = (desk for desk, facts in enumerate(self.population.desks) if facts[0] == 1)
-        return [desk for desk, _ in zip(desks, range(BREAK_GLASS_ACCOUNTS), strict=False)]
-
-
-def _user(identifier: str, desk: int, *, guest: bool, alarm: bool) -> User:
-    number = desk * MANY
-    country, code = COUNTRIES[number // 3 % len(COUNTRIES)]
-    user: User = {"id": identifier, "accountEnabled": True, "userType": "Guest" if guest else "Member"}
-    if alarm:
-        return {**user, "onPremisesExtensionAttributes": {"extensionAttribute1": "break-glass"}}
-    if guest:
-        return {**user, "country": country}
-    if desk % MAILBOXES == 0:
-        return {**user, "usageLocation": code}
-    return {
-        **user,
-        "department": DEPARTMENTS[number % len(DEPARTMENTS)],
-        "companyName": COMPANIES[number % len(COMPANIES)],
-        "country": country,
-        "usageLocation": code,
-        "employeeType": "Contractor" if number % CONTRACTORS == 0 else "Employee",
-        "onPremisesSyncEnabled": True if number % 2 else None,
-        "assignedLicenses": [{"skuId": E5 if number % 4 else F3, "disabledPlans": []}],
-        "assignedPlans": [
-            {"service": "exchange", "servicePlanId": EXCHANGE_PLAN, "capabilityStatus": "Enabled"},
-        ],
-    }
+    @cached_property
+    def _break_glass_desks(self) -> frozenset[int]:
+        """The first desks of administrators who are members."""
+        everybody = self.population.facts(range(self.population.desks))
+        desks = (desk for desk, (group, *_) in enumerate(everybody) if group == 1)
+        return frozenset(islice(desks, BREAK_GLASS_ACCOUNTS))
 
 
 def members_of(directory: Directory, group_id: str, at: float) -> list[str]:

@@ -34,7 +34,7 @@ class GeneratedRows(Sequence[Row]):
         passkeys = _rise(day - population.campaign_day - 140)
         phones = 1 - 0.8 * _rise(day - population.campaign_day - 70)  # word has gone round that texts will end
         wave = math.sin(day / 14.0)
-        self._size = min(len(population.desks), int(population.users * (1 + 0.05 * drift + 0.01 * wave)))
+        self._size = min(population.desks, int(population.users * (1 + 0.05 * drift + 0.01 * wave)))
         level = 0.12 + 0.62 * population.maturity
         level = min(0.99, level + 0.06 * drift + (0.97 - level) * 0.6 * campaign)
         modernity = min(
@@ -44,13 +44,6 @@ class GeneratedRows(Sequence[Row]):
         self._levels = (level, level + (1 - level) * 0.75, level * 0.35, level * 0.8)
         modernities = (modernity, min(1.0, modernity + 0.3), modernity * 0.3, modernity * 0.6)
         self._shares = [(shares(UNREGISTERED, one), shares(REGISTERED, one, phones)) for one in modernities]
-        self._properties = [
-            [
-                [_properties(group, profiles, reset_allowed=reset) for profiles in (UNREGISTERED, REGISTERED)]
-                for group in range(4)
-            ]
-            for reset in (False, True)
-        ]
 
     def __len__(self) -> int:
         return self._size
@@ -61,25 +54,27 @@ class GeneratedRows(Sequence[Row]):
     def __getitem__(self, index: slice) -> list[Row]: ...
     def __getitem__(self, index: int | slice) -> Row | list[Row]:
         if isinstance(index, slice):
-            return list(self._computed(range(*index.indices(self._size))))
+            desks = range(*index.indices(self._size))
+            return list(self._computed(desks)) if desks.step == 1 else [self[desk] for desk in desks]
         return next(self._computed(range(self._size)[index : index + 1 or None]))
 
     def __iter__(self) -> Iterator[Row]:
         return self._computed(range(self._size))
 
+    def people(self, desks: range | None = None) -> Iterator[tuple[int, str, bool]]:
+        """Return the desk and the id of each person at these desks, or at all, and whether it is a guest."""
+        population, day = self._population, self._day
+        desks = range(self._size) if desks is None else range(desks.start, min(desks.stop, self._size))
+        for desk, (group, _, _, _, start, days) in zip(desks, population.facts(desks), strict=True):
+            yield desk, identifier(population.seed, desk, int((day + start) // days)), group >= GUEST
+
     def _computed(self, desks: range) -> Iterator[Row]:
         """Compute the rows of the people who sit at these desks on this day. This loop is what a page costs."""
         population, day = self._population, self._day
         seed, domain, mark = population.seed, population.domain, population.mark
-        desk_facts, levels, cumulated, properties, times = (
-            population.desks,
-            self._levels,
-            self._shares,
-            self._properties,
-            self._times,
-        )
-        for desk in desks:
-            group, reset_allowed, eagerness, taste, start, days = desk_facts[desk]
+        levels, cumulated, times = self._levels, self._shares, self._times
+        for desk, facts in zip(desks, population.facts(desks), strict=True):
+            group, reset_allowed, eagerness, taste, start, days = facts
             tenure, age = divmod(day + start, days)
             if tenure:
                 eagerness, taste = (eagerness + tenure * GOLDEN) % 1.0, (taste + tenure * GOLDEN * 3) % 1.0
@@ -91,7 +86,7 @@ class GeneratedRows(Sequence[Row]):
                 "id": identifier(seed, desk, person),
                 "userPrincipalName": f"{first}.{last}{desk}{mark}@{domain}",
                 "userDisplayName": f"{first} {last}{mark}",
-                **properties[reset_allowed][group][registered][profile],
+                **PROPERTIES[reset_allowed][group][registered][profile],
                 "lastUpdatedDateTime": times[desk % BATCHES],
             }
 
@@ -112,3 +107,13 @@ def _properties(group: int, profiles: tuple[Profile, ...], *, reset_allowed: boo
         }
         for profile in profiles
     ]
+
+
+# The same in every tenant on every day: by whether passwords may be reset, group, whether registered, and profile.
+PROPERTIES = [
+    [
+        [_properties(group, profiles, reset_allowed=reset) for profiles in (UNREGISTERED, REGISTERED)]
+        for group in range(4)
+    ]
+    for reset in (False, True)
+]

@@ -39,17 +39,27 @@ SMALL, MEDIUM = (50, 3500), (500, 5000)
 IDENTITY_LIMITS = Limits(per_tenant=8000, per_app=75_000)
 DEFAULT_TOP, LARGEST_TOP = 100, 999
 OPTIONS = frozenset({"$filter", "$select", "$top", "$count", "$skiptoken"})
-READERS_KEPT = 500
+READERS_KEPT, KEPT_SECONDS = 500, 3600.0
 COUNT_TEXT = "text/plain"
 
 
 @dataclass(slots=True)
 class _Reading:
-    """One list as it was when its first page was asked for."""
+    """One list as it was when its first page was asked for, at `began`; of one read to its end, the last page."""
 
     tenant_id: str
     path: str
     ids: Sequence[str]
+    began: float
+    start: int = 0
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.ids)
+
+    def page(self, offset: int, end: int) -> Sequence[str]:
+        """Return the ids of a page."""
+        return self.ids[max(0, offset - self.start) : max(0, end - self.start)]
 
 
 class Lists:
@@ -93,29 +103,30 @@ class Lists:
         body: dict[str, object] = {"@odata.context": f"{origin}/v1.0/$metadata#users"}
         if request.query.get("$count") == "true" and offset == 0:
             self._want_eventual(request, "$count")
-            body["@odata.count"] = len(reading.ids)
-        if end < len(reading.ids):
+            body["@odata.count"] = reading.end
+        if end < reading.end:
             kept = ((key, text) for key, text in request.query.items() if key != "$skiptoken")
             options = "".join(f"{key}={quote(text, safe='')}&" for key, text in kept)
             body["@odata.nextLink"] = f"{origin}{request.path}?{options}$skiptoken={name}_{end}"
-        shown = reading.ids[offset:end]
+        shown = reading.page(offset, end)
         body["value"] = [{key: users.get(one, {"id": one}).get(key) for key in names} for one in shown]
         answer = json_answer(body, content_type="application/json;odata.metadata=minimal;charset=utf-8")
 
         def on_sent() -> None:
-            if end >= len(reading.ids):
+            if end >= reading.end:
+                reading.ids, reading.start = shown, offset
                 self._journal.note_served(request, token.tenant_id, token.client_id, 0)
 
         return Answer(answer.status, answer.body, answer.headers, on_sent)
 
     def _reading(self, request: SeenRequest, tenant: SimulatedTenant, token: IssuedToken) -> tuple[str, _Reading, int]:
         """Return the reading that a request continues or begins, and the offset that it has reached."""
-        skiptoken = request.query.get("$skiptoken")
+        skiptoken, now = request.query.get("$skiptoken"), self._now()
+        self._forget(now)
         if skiptoken is None:
-            while len(self._readings) >= READERS_KEPT:
-                del self._readings[next(iter(self._readings))]
             name = secrets.token_urlsafe(24)
-            self._readings[name] = _Reading(tenant.tenant_id, request.path, self._chosen(request, tenant, token))
+            ids = self._chosen(request, tenant, token)
+            self._readings[name] = _Reading(tenant.tenant_id, request.path, ids, began=now)
             return name, self._readings[name], 0
         name, _, offset = skiptoken.rpartition("_")
         found = self._readings.get(name)
@@ -127,16 +138,23 @@ class Lists:
             self._want_filter(request)
         return name, found, int(offset)
 
+    def _forget(self, now: float) -> None:
+        """Forget the oldest readings: their page tokens expire."""
+        while self._readings:
+            oldest = next(iter(self._readings))
+            if len(self._readings) <= READERS_KEPT and now - self._readings[oldest].began < KEPT_SECONDS:
+                return
+            del self._readings[oldest]
+
     def _chosen(self, request: SeenRequest, tenant: SimulatedTenant, token: IssuedToken | None = None) -> list[str]:
-        at = self._now()
-        users = tenant.directory.users(at)
-        ids: Iterable[str] = users
-        if request.endpoint == MEMBER_LIST:
-            ids = self._members(request, tenant, token)
+        users = tenant.directory.users(self._now())
+        is_group = request.endpoint == MEMBER_LIST
+        ids: Iterable[str] = self._members(request, tenant, token) if is_group else users
         if "$filter" not in request.query:
             return list(ids)
         holds = self._want_filter(request)
-        return [one for one in ids if holds(users[one])]
+        pairs = ((one, users[one]) for one in ids) if is_group else users.items()
+        return [one for one, user in pairs if holds(user)]
 
     def _members(self, request: SeenRequest, tenant: SimulatedTenant, token: IssuedToken | None) -> list[str]:
         group_id = request.path.split("/")[3]

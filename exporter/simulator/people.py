@@ -19,6 +19,7 @@ FIRST, LAST = FIRST_NAMES.split(), LAST_NAMES.split()
 BATCH_OFFSETS = (0.0, 61.4815162, 137.2342999, 214.8675309, 301.1618033)
 BATCHES = len(BATCH_OFFSETS)
 ODD, BITS_48 = 0x9E3779B97F4B, 2**48 - 1
+INVERSE = pow(ODD, -1, 2**48)
 TICKS = 10_000_000  # .NET's, hence the seven digits
 
 
@@ -34,6 +35,12 @@ def identifier(seed: int, desk: int, person: int) -> str:
     unique = (unique ^ unique >> 24) * ODD & BITS_48
     rest = f"{(unique + seed) * ODD & BITS_48:012x}"
     return f"{rest[:8]}-{rest[8:]}-4{rest[3:6]}-8{rest[5:8]}-{unique:012x}"
+
+
+def desk_of(identifier: str) -> int:
+    """Return the desk of the person with this object id; of any other text, a desk where somebody else sits."""
+    unique = int(identifier[-12:], 16) * INVERSE & BITS_48
+    return ((unique ^ unique >> 24) * INVERSE - 1 & BITS_48) >> 20
 
 
 def report_times(newest: float) -> tuple[str, ...]:

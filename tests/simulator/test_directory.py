@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from typing import Any
 from urllib.parse import quote
 
@@ -253,6 +254,39 @@ def test_generated_directory() -> None:
     assert sizes[BREAK_GLASS_GROUP] == 2
     assert 5 <= sizes[MAILBOXES_GROUP] <= 15
     assert sizes[EMPLOYEES_GROUP] > 400
+
+
+def test_a_large_directory_is_light() -> None:
+    """The people of a generated directory are made when somebody looks at them, and are not kept."""
+    population = GeneratedPopulation(seed=3, users=5_000, maturity=0.4)
+    tracemalloc.start()
+    try:
+        users = GeneratedDirectory(population=population).users(population.epoch)
+        assert sum(user["accountEnabled"] for user in users.values()) == len(population.rows(0))
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+    assert "nobody" not in users
+    assert next(iter(users)).replace("-", "0") not in users
+
+
+def test_page_tokens_expire(visit: Any, new_tenant: Any) -> None:
+    """The last page can be asked for twice; of a list that was begun more than an hour ago no page is left."""
+    people = [user(number) for number in range(32)]
+    tenant = new_tenant(directory=FixedDirectory(people=people), consented={CLIENT_ID: ALL})
+
+    async def main() -> None:
+        async with visit(tenant) as visitor:
+            first = await visitor.get("/v1.0/users?$select=id&$top=20")
+            pages = [await visitor.get(first.json["@odata.nextLink"]) for _ in range(2)]
+            assert [len(page.json["value"]) for page in pages] == [12, 12]
+            assert pages[0].json == pages[1].json
+            visitor.clock.ahead += 3600
+            visitor.tokens.clear()
+            late = await visitor.get(first.json["@odata.nextLink"])
+            assert (late.status, late.code) == (400, "Directory_ExpiredPageToken")
+
+    asyncio.run(main())
 
 
 def test_people_with_a_phone_only_become_fewer() -> None:
