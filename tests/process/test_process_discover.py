@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +140,29 @@ def test_a_list_that_breaks_off_changes_nothing(command: Command, config: Path, 
     assert (ended.status, output.read_text()) == (3, before)
     assert "the list was not read whole, and nothing was written: Graph forbids" in ended.log
     assert "is application permission DelegatedAdminRelationship.Read.All granted, with admin consent?" in ended.log
+
+
+def test_nine_hundred_relationships_over_three_pages(command: Command, config: Path, partner: Simulation) -> None:
+    """Each customer is in the file once, under a name of its own; a third page that is refused leaves it as it was."""
+    names = ["Contoso", "CONTOSO!", "株式会社", "会社", "Αθήνα", "Müller & Söhne"]
+    customers = [customer(number, f"Customer {number}") for number in range(101, 984)]
+    customers += [customer(number, name) for number, name in enumerate(names, 1001)]
+    customers += [replace(one, days=10) for one in customers[:10]]  # a second relationship of each
+    customers.append(replace(customer(2000, "Ended"), days=-1))
+    partner.tenants[PARTNER_ID].customers = customers
+    output = config.parent / "tenants.d" / "gdap.yml"
+    arguments = ["discover", f"--config.file={config}", f"--output={output}"]
+    assert command(*arguments).status == 0
+    assert {seen.page for seen in partner.requests if seen.endpoint == GDAP} >= {1, 2, 3}
+    found = yaml.safe_load(output.read_text())
+    assert {one["tenant_id"] for one in found} == {one.tenant_id for one in customers[:-1]}
+    assert len({one["name"] for one in found}) == len(found) == 889
+    assert {"customer-983", "muller-sohne"} <= {one["name"] for one in found}
+    assert command("check", "--offline", f"--config.file={config}").status == 0, "the configuration takes them"
+    before = output.read_text()
+    partner.tenants[PARTNER_ID].customers = customers[5:]
+    partner.faults.add(Fault(endpoint=GDAP, page=3, status=403, times=None))
+    assert (command(*arguments).status, output.read_text()) == (3, before)
 
 
 def test_what_somebody_else_wrote_is_not_lost(command: Command, config: Path) -> None:
