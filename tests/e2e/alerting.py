@@ -1,8 +1,8 @@
 """The chain behind an alert: Prometheus with the shipped rules, Alertmanager, and somebody who is told.
 
-Rules and Alertmanager's configuration are the shipped ones. Changed are, by machine, only times (every `for` is one
-second but for one, Alertmanager waits for nothing) and addresses: each receiver is a path on a web server of the
-test's own, and mail goes to a mail server of its own, which knows no TLS.
+Rules and Alertmanager's configuration are the shipped ones. Changed are, by machine, only times (the `for` of every
+alert but one, and how long Alertmanager waits) and addresses: each receiver is a path on a web server of the test's
+own, and mail goes to a mail server of its own, which knows no TLS.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import yaml
 from aiohttp import web
@@ -22,12 +23,25 @@ from tests.e2e.servers import Prometheus, eventually, require, started
 from tests.shipped_alerts import ALERTMANAGER, RULE_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
 #: Before the first scrape this one is simply true.
 PATIENT = "EntraExporterAbsent"
+
+
+class Haste(NamedTuple):
+    """How much time is shortened: what lasts so long in the rules, lasts `lasting` of it here; one second if unnamed.
+
+    `waits` are Alertmanager's, before the first message of a group and between two of them.
+    """
+
+    lasting: Mapping[str, str] = MappingProxyType({})
+    waits: Mapping[str, str] = MappingProxyType({"group_wait": "0s", "group_interval": "1s"})
+
+
+AT_ONCE = Haste()
 
 
 @contextmanager
@@ -99,23 +113,23 @@ class Told:
         return eventually(f"a mail: {subject}", look)[-1]
 
 
-def hurried_rules(path: Path) -> str:
-    """Return a file of rules in which every alert that lasts a second fires."""
+def hurried_rules(path: Path, haste: Haste = AT_ONCE) -> str:
+    """Return a file of rules in which alerts have to last less long."""
     content = yaml.safe_load(path.read_text())
     for rule in (rule for group in content["groups"] for rule in group["rules"]):
         if "for" in rule and rule["alert"] != PATIENT:
-            rule["for"] = "1s"
+            rule["for"] = haste.lasting.get(rule["for"], "1s")
     return yaml.safe_dump(content)
 
 
-def _hurried(route: dict[str, Any]) -> None:
-    route.update({name: time for name, time in (("group_wait", "0s"), ("group_interval", "1s")) if name in route})
+def _hurry(route: dict[str, Any], waits: Mapping[str, str]) -> None:
+    route.update({name: time for name, time in waits.items() if name in route})
     for child in route.get("routes", ()):
-        _hurried(child)
+        _hurry(child, waits)
 
 
-def alertmanager_config(url: str, mail: str) -> str:
-    """Return the shipped configuration with every receiver at `url` or the server `mail`, and nothing waited for."""
+def alertmanager_config(url: str, mail: str, haste: Haste = AT_ONCE) -> str:
+    """Return the shipped configuration with every receiver at `url` or the server `mail`, and shorter waits."""
     config = yaml.safe_load(ALERTMANAGER.read_text())
     config["global"] = {
         "smtp_from": config["global"]["smtp_from"],
@@ -123,7 +137,7 @@ def alertmanager_config(url: str, mail: str) -> str:
         "smtp_require_tls": False,
     }
     config["templates"] = [str(ALERTMANAGER.parent / one) for one in config["templates"]]
-    _hurried(config["route"])
+    _hurry(config["route"], haste.waits)
     for receiver in config["receivers"]:
         receiver["slack_configs"] = [
             {**one, "api_url": f"{url}/slack-{receiver['name']}"} for one in receiver.get("slack_configs", ())
@@ -134,11 +148,11 @@ def alertmanager_config(url: str, mail: str) -> str:
 
 
 @contextmanager
-def alertmanager(folder: Path, told: Told) -> Iterator[str]:
+def alertmanager(folder: Path, told: Told, haste: Haste = AT_ONCE) -> Iterator[str]:
     """Run an Alertmanager during the body; gives its address."""
     program = require("prometheus-alertmanager")
     config = folder / "alertmanager.yml"
-    config.write_text(alertmanager_config(told.url, told.mailbox.address))
+    config.write_text(alertmanager_config(told.url, told.mailbox.address, haste))
     command = [
         program,
         f"--config.file={config}",
@@ -151,16 +165,24 @@ def alertmanager(folder: Path, told: Told) -> Iterator[str]:
 
 
 @contextmanager
-def prometheus(folder: Path, exporter: str, alertmanager_address: str) -> Iterator[Prometheus]:
-    """Run a Prometheus with the shipped rules during the body; it scrapes and evaluates once a second."""
+def prometheus(
+    folder: Path, exporter: str | Path, alertmanager_address: str, haste: Haste = AT_ONCE
+) -> Iterator[Prometheus]:
+    """Run a Prometheus with the shipped rules during the body; it scrapes and evaluates once a second.
+
+    `exporter` is the address of one, or the file in which service discovery looks for them.
+    """
     for path in RULE_FILES:
-        (folder / path.name).write_text(hurried_rules(path))
+        (folder / path.name).write_text(hurried_rules(path, haste))
+    discovery: dict[str, Any] = (
+        {"static_configs": [{"targets": [exporter.removeprefix("http://")]}]}
+        if isinstance(exporter, str)
+        else {"file_sd_configs": [{"files": [str(exporter)]}]}
+    )
     config = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": [path.name for path in RULE_FILES],
-        "scrape_configs": [
-            {"job_name": "entra-mfa", "static_configs": [{"targets": [exporter.removeprefix("http://")]}]}
-        ],
+        "scrape_configs": [{"job_name": "entra-mfa", **discovery}],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager_address]}]}]},
     }
     file = folder / "prometheus.yml"

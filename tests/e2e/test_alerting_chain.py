@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from exporter.clock import Clock
 from exporter.simulator import UNLIMITED, FixedPopulation, SimulatedApp, SimulatedTenant, Simulation
 from tests.e2e import alerting, servers
+from tests.e2e.reported_people import people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 CLIENT_ID = "bbbbbbbb-0000-4000-8000-000000000001"
 TENANTS = {name: f"aaaaaaaa-0000-4000-8000-{number:012x}" for number, name in enumerate(["contoso", "fabrikam"], 1)}
-USERS = 200
 CONFIG = """
 defaults:
   cloud: {{graph: '{url}', authority: '{url}'}}
@@ -38,29 +37,6 @@ tenants:
   - {{name: contoso, tenant_id: {contoso}}}
   - {{name: fabrikam, tenant_id: {fabrikam}}}
 """
-
-
-def people(capable: int, *, administrator: bool = True) -> list[dict[str, Any]]:
-    """Give the rows of a report of USERS people: who can do MFA has a passkey; whether the administrator is apart."""
-    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
-    able = [administrator, *(number < capable for number in range(1, USERS))]
-    return [
-        {
-            "id": f"canary-id-{number}",
-            "userType": "member",
-            "isAdmin": number == 0,
-            "isSsprRegistered": True,
-            "isSsprEnabled": True,
-            "isSsprCapable": True,
-            "isMfaRegistered": able[number],
-            "isMfaCapable": able[number],
-            "isPasswordlessCapable": able[number],
-            "methodsRegistered": ["fido2SecurityKey"] if able[number] else ["email"],
-            "userPreferredMethodForSecondaryAuthentication": "none",
-            "lastUpdatedDateTime": moment,
-        }
-        for number in range(USERS)
-    ]
 
 
 @dataclass

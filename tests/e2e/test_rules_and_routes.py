@@ -179,10 +179,15 @@ def test_texts_without_grafana(tmp_path: Path) -> None:
 
 
 def test_texts_of_an_end(tmp_path: Path) -> None:
-    """An alert that is over says so."""
+    """An alert that is over says so, and for how long it lasted; what was true while it fired is not said again."""
     alert = {**MESSAGE["alerts"][0], "status": "resolved", "endsAt": "2026-08-01T11:00:00Z"}
     message = {**MESSAGE, "status": "resolved", "alerts": [alert], "commonAnnotations": {}}
     assert rendered("title", message, tmp_path) == ("RESOLVED critical: contoso: administrators who cannot do MFA: 2")
+    for template in ("text", "slack.text", "email.html"):
+        text = rendered(template, message, tmp_path)
+        assert "contoso: administrators who cannot do MFA: 2" in text
+        assert "It lasted from 2026-08-01 10:00 to 2026-08-01 11:00 UTC." in text
+        assert "2 of 100" not in text
     assert rendered("text", message, tmp_path).startswith("RESOLVED: contoso: ")
     assert rendered("slack.color", message, tmp_path) == "good"
     assert rendered("link", message, tmp_path) == "http://alertmanager.example.com/#/alerts?receiver=identity-urgent"
