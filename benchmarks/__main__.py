@@ -22,6 +22,7 @@ BENCHMARKS = {
     "populations": "a poll with three populations, beside one without; reading who belongs to them",
     "libraries": "reading pages, beside Microsoft's models and the JSON libraries",
     "odd_pages": "pages with something mistyped, beside one as documented",
+    "hostile": "scrapes beside answers that are made to hurt, in 128 MiB",
     "where": "profiles of polls and scrapes: where the time goes",
     "prometheus": "what a real Prometheus says a scrape takes, beside nginx",
     "round": "rounds over thousands of tenants at Microsoft's limits",
