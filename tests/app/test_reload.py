@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.config.settings import AUTO, ClientSecret, Network
+from exporter.config.settings import AUTO, ClientSecret, CloudAddresses, Network
 from exporter.document.secret import Secret
 from exporter.errors import Problem
 from exporter.simulator import Ending, Fault, SimulatedApp, SimulatedTenant
@@ -260,6 +260,22 @@ def test_a_source_that_is_named_otherwise_keeps_its_report() -> None:
                 await clock.sleep(60)
                 exposition = await daemon.scrape()
                 assert {source for _, source in exposition.reports} == set(sources) - {AUTO} or {DETAILS}
+
+    run(main)
+
+
+def test_another_cloud_is_another_tenant() -> None:
+    """A report of the same id in another cloud is not carried over: until the next poll the tenant is pending."""
+    tenant = simulated(1)
+
+    async def main(clock: ManualClock) -> None:
+        async with running(clock, tenant) as daemon:
+            await clock.sleep(60)
+            assert (await daemon.scrape()).report(tenant.name) != {}
+            daemon.change(tenant.name, cloud=CloudAddresses("https://127.0.0.1:1", daemon.simulation.url))
+            assert await daemon.reload()
+            exposition = await daemon.scrape()
+            assert (exposition.state(tenant.name), exposition.report(tenant.name)) == ("pending", {})
 
     run(main)
 

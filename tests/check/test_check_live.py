@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +33,7 @@ AUDIT_LOG, REPORTS = "AuditLog.Read.All", "Reports.Read.All"
 AUDIT_LOG_ID, REPORTS_ID = "b0afded3-3588-46d8-8b3d-9842eff778da", "230c1aed-a721-4c5d-9cb4-a90514e508ef"
 WRONG = "canary-wrong-secret-0d41"
 LEAK = "canary-leak-3b77"
+GIVES_UP_SECONDS = 150
 READ = "the first page can be read"
 
 
@@ -55,6 +57,7 @@ def asked(
             settings = Settings(wanted, Network(ca_file=simulation.ca_file), (), (), (), "")
             with logging_to(log, level="debug"):
                 found = await ask_tenants(Options(load=lambda: settings), settings, Progress(), clock)
+            assert clock.monotonic() < GIVES_UP_SECONDS
             shown = [found.as_table(), found.as_json(), repr(found), log.getvalue()]
             check_secrecy(simulation, shown)
             check_conduct(simulation)
@@ -292,6 +295,20 @@ def test_a_silent_entra() -> None:
     assert told(found, "token") == (False, "Entra did not answer within 30 s")
     assert told(found, DETAILS, "tenant-2") == (True, READ)
     assert found.unanswered == ["tenant-1"]
+
+
+def test_a_graph_that_never_comes_to_an_answer() -> None:
+    """A tenant that Graph puts off again and again costs two minutes, and says so; the others are answered."""
+    busy, other = simulated(1), simulated(2)
+    later = Fault(status=429, headers={"Retry-After": "40"}, tenant_id=busy.tenant_id, times=None)
+
+    def prepare(simulation: Simulation) -> None:
+        for endpoint in (DETAILS, COUNT):
+            simulation.faults.add(replace(later, endpoint=endpoint))
+
+    found = asked(busy, other, prepare=prepare)
+    assert found.unanswered == ["tenant-1"]
+    assert told(found, DETAILS, "tenant-2") == (True, READ)
 
 
 def test_a_hundred_tenants_are_asked_within_the_limits() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -166,3 +167,22 @@ def test_scrapes_share_what_is_compressed(monkeypatch: pytest.MonkeyPatch) -> No
 
     asyncio.run(main())
     assert len(compressed) == len(FAMILIES) * 4
+
+
+def test_a_scrape_lets_others_go_between_its_pieces() -> None:
+    """While an exposition of several groups is put together, the loop goes round once for each."""
+    rounds = itertools.count()
+
+    async def others() -> None:
+        while True:
+            next(rounds)
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        store = filled()
+        meanwhile = asyncio.create_task(others())
+        await plain(store, Format.TEXT)
+        meanwhile.cancel()
+
+    asyncio.run(main())
+    assert next(rounds) >= len(TENANTS) // GROUP

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import bcrypt
 import pytest
 
+from exporter.web import basic_auth
 from exporter.web.basic_auth import MAX_WAITING, Asker, CrowdedError, Login, Logins, decoy
 
 if TYPE_CHECKING:
@@ -246,6 +247,26 @@ def test_who_has_left_is_not_compared(hash_of: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(bcrypt, "checkpw", spy)
     asyncio.run(main())
     assert compared == [ALICE[1].encode()]
+
+
+def test_the_newest_wrong_login_is_remembered(hash_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more wrong logins than are remembered the oldest is forgotten: asked again, the newest costs no comparison."""
+    users = {b"alice": hash_of(ALICE[1]).encode()}
+    compared: list[bytes] = []
+
+    def spy(password: bytes, _: bytes) -> bool:
+        compared.append(password)
+        return False
+
+    async def main() -> None:
+        logins = Logins()
+        for password in (b"oldest", b"middle", b"newest", b"newest", b"middle", b"oldest"):
+            assert not await logins.accept(users, Login(b"alice", password), asker("10.0.0.1"))
+
+    monkeypatch.setattr(bcrypt, "checkpw", spy)
+    monkeypatch.setattr(basic_auth, "MAX_REMEMBERED", 2)
+    asyncio.run(main())
+    assert compared == [b"oldest", b"middle", b"newest", b"oldest"]
 
 
 def test_no_thread_to_be_had_is_no_refusal(with_alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
