@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from grafana import looks
 from grafana import queries as q
 from grafana.board import dashboard, place, variable
-from grafana.health import report_table, tenant_failures
+from grafana.health import extras, report_table, tenant_failures
 from grafana.methods import admins_apart, methods, strengths
 from grafana.model import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Look, Query, colored, override
 from grafana.panels import Column, bars, lines, stat, table
-from grafana.phones import phones
+from grafana.phones import phones, policy
 from grafana.places import COVERAGE, links_from
 
 if TYPE_CHECKING:
@@ -252,11 +252,13 @@ def coverage() -> Json:
                 ("", 9, _trend()),
                 ("", 8, _groups()),
                 ("The end of SMS and voice", 5, phones()),
+                ("", 4, policy()),
                 ("How strong", 8, strengths()),
                 ("Methods", 13, methods()),
                 ("Administrators", 11, admins_apart()),
                 ("The report itself", 7, _report()),
                 ("", 6, [_populations()]),
+                ("", 4, [extras()]),
             ]
         ),
         since="now-30d",

@@ -51,6 +51,32 @@ def report_table() -> Json:
     )
 
 
+def extras() -> Json:
+    """List what is read beside the reports of the tenant."""
+    scope, by = 'job=~"$job", tenant="$tenant"', "extra"
+    return table(
+        "Extras",
+        "What the configuration lets the exporter read beside the reports: whether it could be read the last time, "
+        "when it was, and why not.",
+        [
+            Query(q.newest("entra_extra_up", scope, by), table=True),
+            Query(q.age("entra_extra_last_success_timestamp_seconds", scope, by), table=True),
+            Query(q.newest("entra_extra_failure_reason", scope, by, "reason"), table=True),
+        ],
+        [
+            Column("extra", "Extra", Look("none"), width=220),
+            Column("A", "Read", Look("none", mappings=(looks.DONE_WORDS,)), width=80, cell="color-text"),
+            Column("B", "Read ago", looks.dashed(looks.POLL_AGE)),
+            Column("reason", "Why not", looks.dashed(Look("none"))),
+        ],
+        looks.PEOPLE,
+        width=24,
+        sort="Extra",
+        descending=False,
+        hide=("C",),
+    )
+
+
 def tenant_failures() -> Json:
     """Why polls of a tenant failed."""
     found = f"sum by (reason) (increase(entra_poll_failures_total{{{q.ONE_HEALTH}}}[$__range]))"

@@ -6,18 +6,31 @@ from typing import TYPE_CHECKING
 
 from grafana import looks
 from grafana import queries as q
-from grafana.model import GREEN, GREY, ORANGE, RED, Look, Query
+from grafana.model import BLUE, GREEN, GREY, ORANGE, RED, Look, Query, words
 from grafana.panels import Column, stat, table
 
 if TYPE_CHECKING:
     from grafana.model import Json
 
 MFA, RESET = 'need="mfa"', 'need="sspr"'
+_TENANT = q.ONE_HEALTH.rpartition(", ")[0]
 END = "entra_phone_delivery_end_timestamp_seconds"
 DEPENDS = Look("locale", ((None, GREEN), (1, RED)), decimals=0, no_value=looks.NOT_TOLD)
 DEPENDS_INFO = Look("locale", ((None, GREEN), (1, ORANGE)), decimals=0, no_value=looks.NOT_TOLD)
 CHANGE = Look("locale", ((None, GREEN), (0, GREY), (1, RED)), decimals=0, no_value="No report a week ago")
 DAYS = Look("suffix: days", ((None, RED), (31, ORANGE), (92, GREEN)), decimals=0, no_value="No end here")
+NOT_READ = "methods_policy is not read"
+ALLOWED_WORDS = words(
+    _0=("To nobody", GREEN), _1=("To some groups", ORANGE), _2=("To everybody", RED), _3=("Yes", ORANGE)
+)
+ALLOWED = Look("none", mappings=(ALLOWED_WORDS,), no_value=NOT_READ)
+CAMPAIGN_WORDS = words(_1=("By Microsoft", BLUE), _2=("On", GREEN), _3=("Off", ORANGE))
+CAMPAIGN = Look("none", mappings=(CAMPAIGN_WORDS,), no_value=NOT_READ)
+CAMPAIGN_METHOD = Look("none", ((None, BLUE),), no_value=NOT_READ)
+CAMPAIGN_STATES = ("default", "enabled", "disabled")
+MIGRATION_WORDS = words(_1=("Not begun", ORANGE), _2=("In progress", ORANGE), _3=("Complete", GREEN))
+MIGRATION = Look("none", mappings=(MIGRATION_WORDS,), no_value=NOT_READ)
+MIGRATION_STATES = ("preMigration", "migrationInProgress", "migrationComplete")
 PACE = Look("suffix: days", ((None, GREEN),), decimals=0, no_value="Never")
 
 
@@ -81,9 +94,64 @@ def phones() -> list[Json]:
         stat(
             "Days left",
             "Days until Microsoft delivers no SMS and no call any more for this tenant.",
-            Query(_left(q.ONE_HEALTH.rpartition(", ")[0]), instant=True),
+            Query(_left(_TENANT), instant=True),
             DAYS,
             width=3,
+        ),
+    ]
+
+
+def _allowed(method: str) -> str:
+    """Tell to whom the policy allows a method, as a number: nobody, some groups, everybody, or that is not told."""
+    scope = f'{_TENANT}, method="{method}"'
+    enabled, everybody = (q.newest(f"entra_method_policy_{what}", scope) for what in ("enabled", "all_users"))
+    return f"{enabled} * (1 + {everybody}) or 3 * {enabled}"
+
+
+def _state(family: str, states: tuple[str, ...]) -> str:
+    """Tell a state set as a number, from 1; of a pair of exporters either."""
+    return " or ".join(
+        f'{number} * (max({family}{{{_TENANT}, state="{name}"}}) == 1)' for number, name in enumerate(states, 1)
+    )
+
+
+def policy() -> list[Json]:
+    """Make what shows whether phones are still allowed, and whether anybody is asked to register something better."""
+    return [
+        *(
+            stat(
+                f"{name} allowed",
+                f"To whom the tenant's policy of authentication methods allows {what}, for those who registered a "
+                "phone. The extra methods_policy reads it.",
+                Query(_allowed(method), instant=True),
+                ALLOWED,
+                width=5,
+            )
+            for name, what, method in (("SMS", "SMS", "Sms"), ("Voice calls", "voice calls", "Voice"))
+        ),
+        stat(
+            "Registration campaign",
+            "Whether a campaign asks people to register another method when they sign in: on or off by the tenant's "
+            "decision, or by Microsoft's, who manages it.",
+            Query(_state("entra_registration_campaign_state", CAMPAIGN_STATES), instant=True),
+            CAMPAIGN,
+            width=5,
+        ),
+        stat(
+            "It asks for",
+            "The methods that the campaign asks people to register, by Microsoft Graph's words.",
+            Query(f"max by (method) (entra_registration_campaign_info{{{_TENANT}}})", "{{method}}", instant=True),
+            CAMPAIGN_METHOD,
+            width=5,
+            text="name",
+        ),
+        stat(
+            "Migration to the policy",
+            "Whether the older settings of MFA and password reset are migrated to the policy. Until that is complete "
+            "they may allow more.",
+            Query(_state("entra_policy_migration_state", MIGRATION_STATES), instant=True),
+            MIGRATION,
+            width=4,
         ),
     ]
 

@@ -134,7 +134,7 @@ def test_reports_are_never_doubled_or_mixed() -> None:
     """Numbers of a report are of one source or stay apart by it, and those of a pair of exporters are not added."""
     for board in BOARDS.values():
         for query in queries(board):
-            read = re.findall(r"entra_(?!population_|directory_)\w*users\{([^}]*)\}", query)
+            read = re.findall(r"entra_(?!population_|directory_|method_policy_)\w*users\{([^}]*)\}", query)
             apart = re.findall(
                 r"max by \(tenant, source, population, user_type, is_admin(?:, \w+)?\) "
                 r"\((?:last_over_time\()?entra_\w*users\{([^}]*)\}",

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from exporter.errors import PollError, Reason
+from exporter.extras.methods_policy import samples_of
 from exporter.metrics.exposition import render
 from exporter.metrics.family import sample
+from exporter.polling.extra_reader import extra_health
 from exporter.polling.health import CREDENTIAL_EXPIRY, PHONE_DELIVERY_END, TENANT_INFO, health_samples
 from exporter.polling.history import SourceRecord
 from exporter.polling.shown import NO_LINES, State, shown
@@ -19,6 +21,7 @@ from exporter.reports.credential_user_registration_count import build_report as 
 from exporter.reports.rows import decode_page
 from exporter.reports.user_registration_details import Reading
 from exporter.simulator import GeneratedPopulation, Truth, count
+from exporter.simulator.policy import usual_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +67,7 @@ class PastTenant:
     instances: tuple[int, ...] = (0,)
     trouble: Callable[[int], Reason | None] = _never
     certificate_days: float | None = None
+    policy: bool = False
     record: SourceRecord = field(default_factory=SourceRecord)
     counted: Report | None = None
     at: int = START
@@ -143,6 +147,8 @@ class PastTenant:
         health = health_samples({self.source: self.record}, self.source, state=self.state, interval=HOUR)
         told = [*health, sample(TENANT_INFO, 1, tenant_id=self.tenant_id, cloud="global")]
         told.append(sample(PHONE_DELIVERY_END, PHONES_END))
+        if self.policy:
+            told += [*samples_of(usual_policy().body("")), *extra_health("methods_policy", self.record)]
         if self.certificate_days is not None:
             told.append(sample(CREDENTIAL_EXPIRY, END + self.certificate_days * DAY))
         return render(told, tenant=self.name) | (render(report.samples, **labels) if report else {})
@@ -156,9 +162,9 @@ class PastTenant:
 def past_tenants() -> list[PastTenant]:
     """Make the tenants, each with something to see.
 
-    contoso has a campaign behind it, and a pair of exporters, as northwind has. fabrikam is amid one, adatum has no
-    splits, tailspin grants the counting report only. fourthcoffee has taken over another company. litware could not be
-    polled for two hours, wingtip for days, and woodgrove, without a licence, never.
+    contoso has a campaign behind it, a policy that is read, and a pair of exporters, as northwind has. fabrikam is amid
+    one, adatum has no splits, tailspin grants the counting report only. fourthcoffee has taken over another company.
+    litware could not be polled for two hours, wingtip for days, and woodgrove, without a licence, never.
     """
     return [
         PastTenant(
@@ -169,6 +175,7 @@ def past_tenants() -> list[PastTenant]:
             instances=(0, 1),
             trouble=at_hours(throttled={9, 171}, timeout={300}),
             certificate_days=45,
+            policy=True,
             novel=4,
         ),
         PastTenant("fabrikam", 3_400, 0.42, campaign_days_ago=3, trouble=at_hours(graph_error={5, 6, 320})),
