@@ -1,4 +1,4 @@
-"""Tells systemd, if it started us, what the daemon is doing: sd_notify(3) is one datagram.
+"""Tells systemd, if it started us, what the daemon is doing: sd_notify(3) is one datagram, and needs no library.
 
 Source: https://www.freedesktop.org/software/systemd/man/sd_notify.html. `MONOTONIC_USEC` goes with `RELOADING=1`, for a
 unit of `Type=notify-reload`.

@@ -1,6 +1,7 @@
 """Rows for people: a table that fits a terminal, and Markdown.
 
-Nothing in a cell is drawn or obeyed by what shows it: names come from an exposition, which may be anybody's.
+Nothing in a cell is drawn or obeyed by what shows it: names come from an exposition, which may be anybody's. A library
+for tables would be a dependency of the daemon for this alone.
 """
 
 from __future__ import annotations

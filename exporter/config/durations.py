@@ -1,7 +1,8 @@
 """Durations as Prometheus writes them: `30s`, `1h30m`, `1d`.
 
 Source: https://prometheus.io/docs/prometheus/latest/configuration/configuration/ (the placeholder `<duration>`). A year
-has 365 days there, and a duration has to fit into 63 bits of nanoseconds, about 292 years.
+has 365 days there, and a duration has to fit into 63 bits of nanoseconds, about 292 years. A library with a grammar of
+its own would take what Prometheus refuses.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Nodes against types: every node of a document is held against the Struct that stands for it in `schema`.
 
-What does not fit is a problem in the list that everybody shares; the reading goes on, and a invalid value is UNSET.
+What does not fit is a problem in the list that everybody shares; the reading goes on, and an invalid value is UNSET.
+msgspec itself stops at the first problem and knows no line, so it only describes the types here.
 """
 
 from __future__ import annotations

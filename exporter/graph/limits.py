@@ -3,7 +3,8 @@
 Source: Microsoft Graph documentation, "Microsoft Graph service-specific throttling limits", "Identity and access
 reports service limits".
 A permit is held from before the request until ten seconds after its answer. Graph counted the request some time in
-between, so no window of ten seconds at Graph's end ever holds more requests than there are permits here.
+between, so no window of ten seconds at Graph's end ever holds more requests than there are permits here. The limiters
+of libraries count when a request begins: what they let through can arrive together, and be more than the limit.
 """
 
 from __future__ import annotations

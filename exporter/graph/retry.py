@@ -1,7 +1,8 @@
 """Whether and when to ask again: (attempt, error) → a delay, or give up. Pure.
 
 Source: Microsoft Graph documentation, "Microsoft Graph throttling guidance" and "Best practices: handling expected
-errors". A throttled request counts against the limit, so the wait without a `Retry-After` is as long as the window.
+errors". A library for retries would only hold the loop: what decides here is Graph's answer. A throttled request counts
+against the limit, so the wait without a `Retry-After` is as long as the window.
 """
 
 from __future__ import annotations

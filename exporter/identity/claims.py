@@ -1,7 +1,8 @@
 """What a token says of itself, read without checking the signature: that is Graph's to do.
 
-Source: Microsoft identity platform documentation, "Access token claims reference". A token that cannot be read is
-legal (tokens are opaque to a client), then there is nothing to check.
+Source: Microsoft identity platform documentation, "Access token claims reference". A token that cannot be read is legal
+(tokens are opaque to a client), then there is nothing to check. PyJWT, with which the simulator signs, would check more
+than the three claims that are wanted here.
 """
 
 from __future__ import annotations

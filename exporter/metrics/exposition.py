@@ -1,8 +1,9 @@
 """Samples become bytes, once; a scrape puts the bytes in a row.
 
 The lines of gauges and counters are the same in the text format 0.0.4 and in OpenMetrics 1.0.0, only the headers of
-counters differ, so one rendering serves both. Sources: prometheus.io, "Exposition formats"; the OpenMetrics 1.0
-specification, "Text format".
+counters differ, so one rendering serves both. prometheus_client would write every sample again at each scrape, which
+takes more than a second of CPU for a thousand tenants. Sources: prometheus.io, "Exposition formats"; the OpenMetrics
+1.0 specification, "Text format".
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Which shard polls a tenant. Source: Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014."""
+"""Which shard polls a tenant: ten lines of arithmetic, and no library.
+
+Source: Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014.
+"""
 
 from __future__ import annotations
 

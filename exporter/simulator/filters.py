@@ -2,7 +2,7 @@
 
 Source: Microsoft Graph documentation, "Use the $filter query parameter" and "Advanced query capabilities on Microsoft
 Entra ID objects". Text is compared without regard to case, as the directory does. A comparison with a property that a
-user lacks is false, but for `ne` and for `eq null`.
+user lacks is false, but for `ne` and for `eq null`. A general parser of OData would take more than Graph does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A token bucket: so many requests at once, then one in each interval."""
+"""A token bucket: so many requests at once, then one in each interval.
+
+Written here because the libraries for asyncio let a caller wait, and a server has to refuse.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Large answers: sent in pieces, so many at a time, and whoever does not read makes room for somebody who does."""
+"""Large answers: sent in pieces, so many at a time, and whoever does not read makes room for somebody who does.
+
+aiohttp would put a whole body into the buffer of each connection, however slowly the client reads.
+"""
 
 from __future__ import annotations
 
