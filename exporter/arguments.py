@@ -6,12 +6,12 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from exporter.command_words import COMMANDS
 from exporter.document.rules import either, nearest, quoted
 from exporter.errors import ConfigError, Problem
 from exporter.flag_values import UnusableValueError
 from exporter.flags import (
     CLOUD,
-    COMMANDS,
     CONFIG_FILE,
     FLAGS,
     POLL_INTERVAL,

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from exporter import __version__
 from exporter.arguments import parse
+from exporter.command_words import COMMANDS
 from exporter.errors import ConfigError
 from exporter.exit_status import DONE, INTERRUPTED, UNUSABLE
-from exporter.flags import COMMANDS, LOG_FORMAT, LOG_LEVEL
+from exporter.flags import LOG_FORMAT, LOG_LEVEL
 from exporter.logs import logging_to
 from exporter.progress import Progress
 

@@ -1,4 +1,4 @@
-"""The command line's words: the commands, and the flags of each with their types."""
+"""The flags of every command, with their types."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from exporter.command_words import COMMANDS
 from exporter.flag_values import (
     OneOf,
     address,
@@ -29,44 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What a command takes beside flags."""
-
-    usage: str
-    metavar: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command: what it does, and the words that it takes. An endless one is done when a signal stops it."""
-
-    text: str
-    words: Words | None = None
-    endless: bool = False
-
-
-COMMANDS = {
-    "serve": Command("run the exporter (the default)", endless=True),
-    "check": Command(
-        "validate the configuration, then ask every tenant once",
-        Words("[TENANT ...]", "TENANT", "ask only these, by name or id; without one all are asked"),
-    ),
-    "once": Command("poll every tenant once and write the exposition out"),
-    "discover": Command("list the tenants that a partner or a governing tenant looks after, for tenant_files"),
-    "report": Command("print the figures of all tenants as a table for people"),
-    "demo": Command(
-        "serve the tenants of the embedded simulator; needs no Azure account and no configuration", endless=True
-    ),
-    "simulate": Command("run only the simulator of Entra and Graph, for the other commands to try", endless=True),
-    "simulate control": Command(
-        "change a tenant of a running simulator",
-        Words("ACTION [TENANT [ARGUMENT]]", "ACTION", "what to do; without one they are all listed"),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,42 +187,8 @@ SIMULATION = Flag(
 )
 LOG_LEVEL = Flag("log.level", OneOf(tuple(LEVELS)), "info", "least severe line that is logged", "LEVEL", ALL)
 LOG_FORMAT = Flag("log.format", OneOf(FORMATS), "logfmt", "format of the log lines on standard error", "FORMAT", ALL)
-#: In the order of --help.
-FLAGS: tuple[Flag[Any], ...] = (
-    CONFIG_FILE,
-    POLL_INTERVAL,
-    POLL_SOURCES,
-    CLOUD,
-    AUTO_RELOAD,
-    LISTEN,
-    TELEMETRY_PATH,
-    WEB_CONFIG,
-    LIFECYCLE,
-    MAX_REQUESTS,
-    STORAGE,
-    SHARD,
-    TOTAL_SHARDS,
-    TEXTFILE,
-    OFFLINE,
-    SCHEMA,
-    CHECK_FORMAT,
-    FAILURES_ONLY,
-    LIMIT_SHARE,
-    DISCOVER_FROM,
-    OUTPUT,
-    LABEL,
-    ALLOW_REMOVALS,
-    REPORT_FROM,
-    REPORT_FORMAT,
-    PROMETHEUS_URL,
-    HTTP_CONFIG,
-    TENANTS,
-    SIMULATE_LISTEN,
-    WRITE_CONFIG,
-    SIMULATION,
-    LOG_LEVEL,
-    LOG_FORMAT,
-)
+#: In the order of --help, in which they stand above.
+FLAGS: tuple[Flag[Any], ...] = tuple(one for one in globals().values() if isinstance(one, Flag))
 
 
 def flags_of(command: str) -> list[Flag[Any]]:

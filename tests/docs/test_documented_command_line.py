@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from exporter.command_words import COMMANDS
 from exporter.errors import Reason
 from exporter.exit_status import DONE, INTERRUPTED, NO_ANSWER, UNUSABLE
-from exporter.flags import COMMANDS, FLAGS, Flag
+from exporter.flags import FLAGS, Flag
 from tests.docs.pages import Page, code, page, pages
 
 COMMAND_LINE = page("docs/command-line.md")

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter import __version__
-from exporter.flags import COMMANDS, flags_of
+from exporter.command_words import COMMANDS
+from exporter.flags import flags_of
 from exporter.simulator import Ending, Fault
 from tests.checks import Exposition, check_promtool, check_secrecy, check_truth
 from tests.process.conftest import Command, write_config
