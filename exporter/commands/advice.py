@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.errors import Reason
-from exporter.refusals import OTHERWISE_FORBIDDEN
+from exporter.refusals.graph import OTHERWISE_FORBIDDEN
 
 if TYPE_CHECKING:
     from exporter.errors import PollError

@@ -18,7 +18,7 @@ import msgspec
 
 from exporter.answers import UNREADABLE, Answer
 from exporter.errors import PollError, Reason, Rhythm
-from exporter.refusals import graph_refusal
+from exporter.refusals.graph import graph_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ import msgspec
 
 from exporter.answers import UNREADABLE
 from exporter.errors import PollError, Reason, Rhythm
-from exporter.refusals import OAUTH_WORDS, OUTAGE_WORDS, entra_refusal
+from exporter.refusals.entra import OAUTH_WORDS, OUTAGE_WORDS, entra_refusal
 
 if TYPE_CHECKING:
     from exporter.answers import Answer

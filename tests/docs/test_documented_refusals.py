@@ -8,19 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.facts import CLOUDS
-from exporter.refusals import (
-    ENTRA,
-    ENTRA_OUTAGE,
-    ENTRA_UNKNOWN,
-    GRAPH,
-    GRAPH_FAILED,
-    GRAPH_UNDOCUMENTED,
-    REPORTED,
-    Refusal,
-)
+from exporter.refusals.entra import ENTRA, ENTRA_OUTAGE, ENTRA_UNKNOWN
+from exporter.refusals.graph import GRAPH, GRAPH_FAILED, GRAPH_UNDOCUMENTED, REPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from exporter.refusals.refusal import Refusal
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 HEADER = "| answer | reason | what is said | asked again |\n|---|---|---|---|\n"
