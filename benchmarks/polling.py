@@ -17,7 +17,8 @@ from benchmarks.graph import configured
 from benchmarks.made_up import show
 from benchmarks.processes import obey, say
 from exporter.assembly import Options
-from exporter.commands.serve import Exporter, stay_quick
+from exporter.commands.daemon import Exporter
+from exporter.commands.serve import stay_quick
 from exporter.facts import SPLITS
 
 TICK_SECONDS = 0.005

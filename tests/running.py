@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from exporter.assembly import Options
-from exporter.commands.serve import Exporter
+from exporter.commands.daemon import Exporter
 from exporter.config.settings import AUTO, ClientSecret, CloudAddresses, Network, Settings, Tenant
 from exporter.document.files import UnusableConfigError
 from exporter.document.secret import Secret

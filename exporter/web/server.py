@@ -22,7 +22,7 @@ from exporter.web.protection import is_cross_site
 from exporter.web.sending import Answers, CrowdedError
 from exporter.web.shared_page import SharedPage
 from exporter.web.status_page import ProcessFacts
-from exporter.web.tls_connection import TlsConnections
+from exporter.web.tls_connections import TlsConnections
 
 if TYPE_CHECKING:
     import asyncio

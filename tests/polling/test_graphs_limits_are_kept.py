@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.assembly import Options
-from exporter.commands.serve import Exporter
+from exporter.commands.daemon import Exporter
 from exporter.polling.shard import owner
 from exporter.simulator import Fault, FixedPopulation, Limits
 from tests.manual_clock import ManualClock, run

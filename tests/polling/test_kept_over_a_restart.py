@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporter.assembly import Options
-from exporter.commands.serve import Exporter
+from exporter.commands.daemon import Exporter
 from exporter.config.settings import AUTO, AzureCli, Tenant
 from exporter.errors import ConfigError
 from exporter.facts import SPLITS
