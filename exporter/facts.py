@@ -18,7 +18,7 @@ SourceName: TypeAlias = Literal[
 ]
 Split: TypeAlias = Literal["user_type", "is_admin"]
 UserType: TypeAlias = Literal["member", "guest"]
-ExtraName: TypeAlias = Literal["methods_policy"]
+ExtraName: TypeAlias = Literal["methods_policy", "events"]
 
 USER_TYPES: tuple[UserType, ...] = ("member", "guest")
 #: What each split divides the users into, where Graph tells.
@@ -156,6 +156,12 @@ EXTRAS: dict[ExtraName, ExtraFacts] = {
         Resource("authenticationMethodsPolicy", "/v1.0/policies/authenticationMethodsPolicy", METHODS_POLICY),
         interval=3600.0,
         of_directory=True,
+    ),
+    "events": ExtraFacts(
+        Resource("directoryAudits", "/v1.0/auditLogs/directoryAudits", AUDIT_LOG),
+        interval=900.0,
+        of_directory=False,
+        lasts=True,
     ),
 }
 #: Whom a tenant looks after, by the word with which `discover` is asked.

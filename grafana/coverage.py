@@ -13,6 +13,7 @@ from grafana.model import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Look, Query, c
 from grafana.panels import Column, bars, lines, stat, table
 from grafana.phones import phones, policy
 from grafana.places import COVERAGE, links_from
+from grafana.registrations import registrations
 
 if TYPE_CHECKING:
     from grafana.model import Json
@@ -253,6 +254,7 @@ def coverage() -> Json:
                 ("", 8, _groups()),
                 ("The end of SMS and voice", 5, phones()),
                 ("", 4, policy()),
+                ("Registrations as they happen", 7, registrations()),
                 ("How strong", 8, strengths()),
                 ("Methods", 13, methods()),
                 ("Administrators", 11, admins_apart()),

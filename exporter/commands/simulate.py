@@ -46,7 +46,7 @@ defaults:
     - {{name: employees, filter: "employeeType eq 'Employee'", splits: [is_admin]}}
     - {{name: break-glass, groups: [{break_glass_group}], splits: []}}
   population_interval: 5m
-  extras: [methods_policy]
+  extras: [methods_policy, events]
   target: [{{coverage: 0.9}}, {{population: employees, coverage: 0.95}}]
 tenant_files: [{tenants_file}]
 network: {{ca_file: {ca_file}}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from exporter import facts
+from exporter.extras.events import Events
 from exporter.extras.extra import EXTRA_FAMILIES
 from exporter.extras.methods_policy import MethodsPolicy
 
@@ -18,6 +19,8 @@ def _extra(name: ExtraName) -> Extra:
     match name:
         case "methods_policy":
             return MethodsPolicy()
+        case "events":
+            return Events()
         case _:
             assert_never(name)
 

@@ -135,11 +135,14 @@ def check_report(name: str, users: int, *, says_nothing: bool) -> None:
         )
 
 
-def raise_broken_off(error: PollError, pages: int, name: str) -> NoReturn:
-    """Raise `error`, which ended a collection after `pages` pages: a refusal after the first page broke it off."""
+def raise_broken_off(error: PollError, pages: int, name: str, so: str = "nothing is shown") -> NoReturn:
+    """Raise `error`, which ended a collection after `pages` pages: a refusal after the first page broke it off.
+
+    `so` says what follows from that.
+    """
     if pages == 0 or error.reason not in _REFUSALS:
         raise error from None
-    sentence = f"Graph answered {error.status or 'nonsense'} at page {pages + 1} of {name}; nothing is shown"
+    sentence = f"Graph answered {error.status or 'nonsense'} at page {pages + 1} of {name}; {so}"
     raise PollError(
         Reason.INCOMPLETE, sentence, status=error.status, code=error.code, request_id=error.request_id
     ) from None

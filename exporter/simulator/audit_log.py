@@ -45,7 +45,10 @@ class Event:
 
 @dataclass(kw_only=True, eq=False)
 class AuditLog:
-    """The log of one tenant: what the people at the first `desks` desks of `population` do, and what `add` adds."""
+    """The log of one tenant: what `add` adds, and what the people at the first `desks` desks of `population` do.
+
+    These begin with its day 0.
+    """
 
     population: GeneratedPopulation | None = None
     desks: int | None = None
@@ -81,7 +84,7 @@ class AuditLog:
             int((at + population.lag_seconds - population.epoch) // population.period_seconds) + 1
             for at in (since, until)
         )
-        for number in range(first, last + 1):
+        for number in range(max(1, first), last + 1):
             if number not in self._periods:
                 while len(self._periods) >= PERIODS_KEPT:
                     del self._periods[next(iter(self._periods))]

@@ -142,7 +142,7 @@ def test_defaults_hold_for_every_tenant_and_its_own_keys_win(tmp_path: Path) -> 
 
 KEYS_OF_TENANT = (
     "cloud, sources, poll_interval, poll_timeout, max_staleness, splits, credential, populations, population_interval, "
-    "target, phone_delivery_ends, reconcile, tenant_id, name or labels"
+    "target, phone_delivery_ends, extras, reconcile, tenant_id, name or labels"
 )
 GUID_MEND = (
     "give the Tenant ID from the overview page of the Entra admin center; a domain name is not enough, because every "

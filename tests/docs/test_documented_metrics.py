@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.assembly import FAMILIES
 from exporter.errors import HandshakeFailure, Reason
+from exporter.extras.event_counts import ACTIVITIES, RESULTS
 from exporter.extras.methods_policy import CAMPAIGN_METHODS, CAMPAIGN_STATES, METHODS, MIGRATION_STATES
 from exporter.facts import EXTRAS, SPLITS
 from exporter.metrics.exposition import Format
@@ -34,6 +35,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "need": NEEDS,
     "state": (*State, *CAMPAIGN_STATES, *MIGRATION_STATES),
     "extra": tuple(EXTRAS),
+    "activity": (*ACTIVITIES, "other"),
+    "result": (*RESULTS, "other"),
     "reason": (*Reason, *HandshakeFailure),
     "population": ("all", "", "employees"),
     **{split: (*values, "unknown") for split, values in SPLITS.items()},
@@ -107,7 +110,7 @@ def test_extras_are_documented() -> None:
     (row,) = (cells for key, *cells in page("docs/configuration.md").rows("key") if code(key) == ["extras"])
     assert set(code(row[1])) == set(EXTRAS)
     text = METRICS.text.partition("## Extras")[2].partition("\n## ")[0]
-    words = (*METHODS, *CAMPAIGN_METHODS, *CAMPAIGN_STATES, *MIGRATION_STATES)
+    words = (*METHODS, *CAMPAIGN_METHODS, *CAMPAIGN_STATES, *MIGRATION_STATES, *ACTIVITIES, *RESULTS)
     assert [word for word in words if f"`{word}`" not in text] == []
 
 

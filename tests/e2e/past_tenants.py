@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from exporter.errors import PollError, Reason
+from exporter.extras.event_counts import Event, EventCounts, counts_from, kind_of
+from exporter.extras.events import EVENTS
 from exporter.extras.methods_policy import samples_of
 from exporter.metrics.exposition import render
 from exporter.metrics.family import sample
@@ -20,7 +22,8 @@ from exporter.reports.credential_user_registration_count import STATUSES
 from exporter.reports.credential_user_registration_count import build_report as count_report
 from exporter.reports.rows import decode_page
 from exporter.reports.user_registration_details import Reading
-from exporter.simulator import GeneratedPopulation, Truth, count
+from exporter.simulator import AuditLog, GeneratedPopulation, Truth, count
+from exporter.simulator.audit_log import SERVICE
 from exporter.simulator.policy import usual_policy
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ class PastTenant:
     trouble: Callable[[int], Reason | None] = _never
     certificate_days: float | None = None
     policy: bool = False
+    events: EventCounts | None = None
     record: SourceRecord = field(default_factory=SourceRecord)
     counted: Report | None = None
     at: int = START
@@ -84,6 +88,13 @@ class PastTenant:
         seed = sum(map(ord, self.name))
         own = people(seed, self.users, self.maturity)
         return (own, people(seed + 1, self.joining, 0.05)) if self.joining else (own,)
+
+    @cached_property
+    def log(self) -> AuditLog:
+        """What its people do; somebody does what nobody documented."""
+        log = AuditLog(population=self.populations[0], desks=2_000)
+        log.add(END - DAY, "User taught a parrot")
+        return log
 
     def rows(self, day: int) -> Iterator[dict[str, Any]]:
         """Give the rows of the report that was computed on a day, 0 to DAYS."""
@@ -128,10 +139,21 @@ class PastTenant:
             self.counted = self.report(at)
             report = shown(self.counted, self.source, NO_LINES, completed_at=at, completed=at)
             self.record.succeeded(report, duration)
+            self.events = self._read_log(at) if self.source == DETAILS else None
         else:
             self.record.failed(PollError(reason, "as planned"), at, at, duration)
             self.record.throttled += reason is Reason.THROTTLED
         return reason
+
+    def _read_log(self, at: int) -> EventCounts:
+        """Count what the audit log lists at this time, as a poll does."""
+        if self.events is None:
+            return counts_from(at)
+        listed = [one for one in self.log.events(self.events.watermark, at) if one.listed_at <= at]
+        found = {
+            hash(one.id): Event(one.at, kind_of(one.activity, one.result)) for one in listed if one.service == SERVICE
+        }
+        return self.events.add(found, at)
 
     @property
     def state(self) -> State:
@@ -149,6 +171,9 @@ class PastTenant:
         told.append(sample(PHONE_DELIVERY_END, PHONES_END))
         if self.policy:
             told += [*samples_of(usual_policy().body("")), *extra_health("methods_policy", self.record)]
+        if self.events is not None:
+            counts = self.events.totals().items()
+            told += [sample(EVENTS, number, activity=kind[0], result=kind[1]) for kind, number in counts]
         if self.certificate_days is not None:
             told.append(sample(CREDENTIAL_EXPIRY, END + self.certificate_days * DAY))
         return render(told, tenant=self.name) | (render(report.samples, **labels) if report else {})
