@@ -26,6 +26,7 @@ pytestmark = pytest.mark.e2e
 T = TypeVar("T")
 NUMBER = 400
 PATIENCE_SECONDS = 300.0
+EMPLOYEES = 'entra_users{tenant="contoso",source="userRegistrationDetails",population="employees"'
 LARGE = "fabrikam"  # whose report takes two minutes within Microsoft's limits
 REVOKED, RENAMED, REMOVED, SECRETLESS, ADDED = "customer-0100", "customer-0101", "customer-0102", "by-hand", "litware"
 
@@ -122,6 +123,7 @@ def test_an_hour(site: Site, tmp_path: Path) -> None:
         watched = Watched(url)
         eventually("a report of all who have a licence", lambda: len(watched.fresh()) == NUMBER - 1)
         eventually("all in Prometheus", lambda: scraped.query(f"count(entra_tenant_info) == {NUMBER}"))
+        eventually("the only population", lambda: EMPLOYEES in watched.text)
         before = watched.untouched()
         break_some(site)
         change_some(site)
