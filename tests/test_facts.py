@@ -9,7 +9,7 @@ import pytest
 
 from exporter import facts
 from exporter.assembly import ENDPOINTS
-from exporter.config import schema, settings
+from exporter.config import credential_parts, settings
 from exporter.config.schema import json_schema
 from exporter.errors import Reason, Rhythm, usual_rhythm
 from exporter.extras.registry import EXTRAS
@@ -125,7 +125,7 @@ def test_every_kind_of_credential_is_written_and_read() -> None:
 
     An unusable credential is none that can be written: it is what becomes of one whose secret is missing.
     """
-    parts = {part.__name__.removesuffix("Part") for part in get_args(schema.CredentialPart)}
+    parts = {part.__name__.removesuffix("Part") for part in get_args(credential_parts.CredentialPart)}
     assert parts | {"UnusableCredential"} == {kind.__name__ for kind in get_args(settings.Credential)}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec import UNSET
 
-from exporter.config import rules, schema
+from exporter.config import credential_parts, rules
 from exporter.config.certificates import Validity, validity, without_base64
 from exporter.config.settings import (
     AzureCli,
@@ -70,34 +70,34 @@ class LoadContext:
         self.warnings[f"{location}: {sentence}"] = None
 
 
-def credential(section: Section[schema.CredentialPart], context: LoadContext) -> Credential | None:
+def credential(section: Section[credential_parts.CredentialPart], context: LoadContext) -> Credential | None:
     """Make the credential, or None with the problems recorded.
 
     A secret, key or certificate that cannot be used is no problem of the section: it makes an UnusableCredential.
     """
     made: Credential | None
     match section.part:
-        case schema.ClientSecretPart() as part:
+        case credential_parts.ClientSecretPart() as part:
             made = _client_secret(section, part, context)
-        case schema.CertificatePart() as part:
+        case credential_parts.CertificatePart() as part:
             made = _certificate(section, part, context)
-        case schema.WorkloadIdentityPart() as part:
+        case credential_parts.WorkloadIdentityPart() as part:
             made = _workload_identity(section, part, context)
-        case schema.ManagedIdentityPart() as part:
+        case credential_parts.ManagedIdentityPart() as part:
             made = ManagedIdentity(None if part.client_id is UNSET else part.client_id)
-        case schema.AzureCliPart():
+        case credential_parts.AzureCliPart():
             made = AzureCli()
         case _:
             assert_never(section.part)
     return None if section.is_invalid("") else made
 
 
-def _unusable(section: Section[schema.CredentialPart], key: str, error: UnusableError) -> UnusableCredential:
+def _unusable(section: Section[credential_parts.CredentialPart], key: str, error: UnusableError) -> UnusableCredential:
     return UnusableCredential(error.complaint.what, error.complaint.hint, section.location(key))
 
 
 def _client_secret(
-    section: Section[schema.CredentialPart], part: schema.ClientSecretPart, context: LoadContext
+    section: Section[credential_parts.CredentialPart], part: credential_parts.ClientSecretPart, context: LoadContext
 ) -> ClientSecret | UnusableCredential | None:
     given = [key for key in SECRET_KEYS if getattr(part, key) is not UNSET or section.is_invalid(key)]
     if len(given) != 1:
@@ -124,7 +124,7 @@ def _warn_of_wrapping(secret: Secret[str], location: str, context: LoadContext) 
 
 
 def _given_secret(
-    section: Section[schema.CredentialPart], part: schema.ClientSecretPart, context: LoadContext
+    section: Section[credential_parts.CredentialPart], part: credential_parts.ClientSecretPart, context: LoadContext
 ) -> Secret[str] | None:
     """Return the secret from wherever it is given; None where it was a problem already. Raises UnusableError."""
     if part.client_secret_file is not UNSET:
@@ -146,7 +146,7 @@ def _from_variable(name: str, environ: Mapping[str, str]) -> Secret[str]:
 
 
 def _certificate(
-    section: Section[schema.CredentialPart], part: schema.CertificatePart, context: LoadContext
+    section: Section[credential_parts.CredentialPart], part: credential_parts.CertificatePart, context: LoadContext
 ) -> Certificate | UnusableCredential | None:
     password = context.password
     if section.is_invalid("password_file") or section.is_invalid("certificate_file"):
@@ -177,7 +177,7 @@ def _day(timestamp: float) -> str:
 
 
 def _workload_identity(
-    section: Section[schema.CredentialPart], part: schema.WorkloadIdentityPart, context: LoadContext
+    section: Section[credential_parts.CredentialPart], part: credential_parts.WorkloadIdentityPart, context: LoadContext
 ) -> WorkloadIdentity | UnusableCredential | None:
     """Take what the workload identity webhook of Kubernetes puts into the environment for what was not given."""
     client_id, token_file = part.client_id, part.token_file

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.config import rules, schema
+from exporter.config import credential_parts, rules, schema
 from exporter.config.credentials import LoadContext
 from exporter.config.load import CLOCK, finish
 from exporter.config.settings import AUTO, Network, UnusableCredential
@@ -106,14 +106,14 @@ def _credential(document: Document, context: LoadContext) -> dict[str, Any]:
     """Return the part of the file that would say what the environment says."""
     environ = context.environ
     client_id = _variable(document, environ, "credential.client_id", rules.CLIENT_ID)
-    part: schema.CredentialPart
+    part: credential_parts.CredentialPart
     if environ.get("AZURE_CLIENT_SECRET"):
-        part = schema.ClientSecretPart(client_id=client_id, client_secret_env="AZURE_CLIENT_SECRET")  # noqa: S106
+        part = credential_parts.ClientSecretPart(client_id=client_id, client_secret_env="AZURE_CLIENT_SECRET")  # noqa: S106
     elif path := environ.get("AZURE_CLIENT_CERTIFICATE_PATH"):
         _take_password(document, context)
-        part = schema.CertificatePart(client_id=client_id, certificate_file=path)
+        part = credential_parts.CertificatePart(client_id=client_id, certificate_file=path)
     elif path := environ.get("AZURE_FEDERATED_TOKEN_FILE"):
-        part = schema.WorkloadIdentityPart(client_id=client_id, token_file=path)
+        part = credential_parts.WorkloadIdentityPart(client_id=client_id, token_file=path)
     else:
         document.add_problem("credential", "there is no credential", CREDENTIALS)
         return {}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import UNSET
 
-from exporter.config import rules, schema
+from exporter.config import rules
+from exporter.config.population_parts import MOST_POPULATIONS, ExcludePart, PopulationPart
 from exporter.config.settings import NO_LISTS, Population, UserLists
 from exporter.document.rules import Complaint, UnusableError
 from exporter.errors import Problem
@@ -19,12 +20,13 @@ from exporter.facts import SPLITS, USER_TYPES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from exporter.config import schema
     from exporter.config.credentials import LoadContext
     from exporter.document.section import Section
 
-PopulationSection: TypeAlias = "Section[schema.PopulationPart]"
+PopulationSection: TypeAlias = "Section[PopulationPart]"
 DefaultsSection: TypeAlias = "Section[schema.DefaultsPart] | Section[schema.TenantPart]"
-ListsSection: TypeAlias = "Section[schema.PopulationPart] | Section[schema.ExcludePart]"
+ListsSection: TypeAlias = "Section[PopulationPart] | Section[ExcludePart]"
 GUID = re.compile(rules.GUID)
 #: What opens a comment in a file of ids.
 COMMENT = "#"
@@ -33,8 +35,8 @@ COMMENT = "#"
 def check_populations(section: DefaultsSection) -> None:
     """Record what is wrong with the list that `section` gives, as far as its values alone cannot tell."""
     parts = given_populations(section)
-    if len(parts) > schema.MOST_POPULATIONS:
-        what = f"{len(parts)} populations; a tenant can have {schema.MOST_POPULATIONS}"
+    if len(parts) > MOST_POPULATIONS:
+        what = f"{len(parts)} populations; a tenant can have {MOST_POPULATIONS}"
         section.problem("populations", Complaint(what, "remove some"))
     seen: dict[str, str] = {}
     for inner in parts:
@@ -51,7 +53,7 @@ def given_populations(section: DefaultsSection) -> list[PopulationSection]:
     return [
         section.inner(f"populations[{at}]", part)
         for at, part in enumerate(parts)
-        if isinstance(part, schema.PopulationPart)  # else it was no mapping, and that has been said
+        if isinstance(part, PopulationPart)  # else it was no mapping, and that has been said
     ]
 
 
@@ -85,7 +87,7 @@ def _population(section: PopulationSection, index: int, splits: tuple[str, ...],
     )
 
 
-def _lists(part: schema.PopulationPart | schema.ExcludePart, ids: frozenset[str] | None) -> UserLists:
+def _lists(part: PopulationPart | ExcludePart, ids: frozenset[str] | None) -> UserLists:
     return UserLists(
         given=any(key is not UNSET for key in (part.filter, part.groups, part.users, part.users_file)),
         filter=None if part.filter is UNSET else part.filter,

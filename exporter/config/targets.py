@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import UNSET
 
-from exporter.config import schema
+from exporter.config import population_parts, schema
 from exporter.config.settings import Target
 from exporter.document.rules import Complaint
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from exporter.document.section import Section
 
-TargetSection: TypeAlias = "Section[schema.TargetPart]"
+TargetSection: TypeAlias = "Section[population_parts.TargetPart]"
 Giver: TypeAlias = "Section[schema.DefaultsPart] | Section[schema.TenantPart]"
 HEADLINE = ""
 
@@ -54,11 +54,11 @@ def _population(section: TargetSection) -> str:
 
 def _sections(giver: Giver) -> list[TargetSection]:
     part = giver.part.target
-    if isinstance(part, schema.TargetPart):
+    if isinstance(part, population_parts.TargetPart):
         return [giver.inner("target", part)]
     parts: Sequence[object] = () if part is UNSET else part
     return [
         giver.inner(f"target[{at}]", each)
         for at, each in enumerate(parts)
-        if isinstance(each, schema.TargetPart)  # else it was no mapping, and that has been said
+        if isinstance(each, population_parts.TargetPart)  # else it was no mapping, and that has been said
     ]

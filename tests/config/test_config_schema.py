@@ -10,8 +10,9 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from exporter.config.credential_parts import CredentialPart
 from exporter.config.load import load
-from exporter.config.schema import CredentialPart, json_schema
+from exporter.config.schema import json_schema
 from exporter.errors import ConfigError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
