@@ -8,6 +8,7 @@ from exporter import facts
 from exporter.commands.advice import advice
 from exporter.commands.findings import Finding
 from exporter.errors import PollError
+from exporter.extras.extra import explained
 from exporter.extras.registry import EXTRAS
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ async def check_extras(
         try:
             await extra.probe(client(extra.name))
         except PollError as error:
-            sentence = advice(facts.EXTRAS[extra.name].resource, error, held)
+            sentence = advice(facts.EXTRAS[extra.name].resource, explained(extra.name, error), held)
             findings.append(Finding(tenant.name, name, ok=False, sentence=sentence))
         else:
             findings.append(Finding(tenant.name, name, ok=True, sentence="it can be read"))

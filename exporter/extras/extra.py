@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from exporter.errors import PollError, Reason
+from exporter.facts import EXTRAS
 from exporter.metrics.family import Family, Kind
 
 if TYPE_CHECKING:
-    from exporter.errors import PollError
     from exporter.facts import ExtraName
     from exporter.metrics.family import Sample
     from exporter.reports.report import Graph
@@ -42,6 +43,20 @@ class Reading:
     samples: tuple[Sample, ...]
     state: Any = field(default=None, repr=False)
     error: PollError | None = None
+
+
+def explained(name: ExtraName, error: PollError) -> PollError:
+    """Say what `error` means for an extra: in place of one that is not there, no other source can be chosen."""
+    if error.reason is not Reason.RETIRED:
+        return error
+    resource = EXTRAS[name].resource.name
+    return PollError(
+        error.reason,
+        f"Graph has no {resource} in this cloud (any more); take {name} out of extras",
+        status=error.status,
+        code=error.code,
+        request_id=error.request_id,
+    )
 
 
 class Extra(Protocol):

@@ -8,12 +8,14 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from exporter import facts
-from exporter.extras.extra import EXTRA_FAILURE_REASON, EXTRA_LAST_SUCCESS, EXTRA_UP
+from exporter.errors import PollError
+from exporter.extras.extra import EXTRA_FAILURE_REASON, EXTRA_LAST_SUCCESS, EXTRA_UP, explained
 from exporter.metrics.exposition import render
 from exporter.metrics.family import sample
 from exporter.polling.collecting import Brought
 from exporter.polling.kept_reading import encode_reading
 from exporter.polling.shown import Shown
+from exporter.polling.snapshot import ExtraStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +58,10 @@ class ExtraReader:
 
     async def read(self, graph: Graph, source: str, record: SourceRecord) -> Brought:
         """Read and render it, from where the last reading ended. Raises PollError."""
-        reading = await self._extra.collect(graph, record.reading, self._clock.time())
+        try:
+            reading = await self._extra.collect(graph, record.reading, self._clock.time())
+        except PollError as error:
+            raise explained(self._extra.name, error) from None
         lines = render(reading.samples, tenant=self._tenant.name)
         record.reading, before = reading, record.report
         if reading.error is None:
@@ -67,6 +72,18 @@ class ExtraReader:
             found = None if before is None else replace(before, lines=lines)
         completed_at = None if found is None else found.completed_at
         return Brought(found, partial(encode_reading, self._extra, reading, completed_at), reading.error)
+
+
+def extra_status(tenant: str, name: str, record: SourceRecord) -> ExtraStatus:
+    """Say how the extra is going, for the status page."""
+    report, error = record.report, record.error
+    return ExtraStatus(
+        tenant,
+        name,
+        last_success=report.completed_at if report else None,
+        reason=error.reason if error else None,
+        error=error.sentence if error else None,
+    )
 
 
 def extra_health(name: str, record: SourceRecord) -> Iterator[Sample]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -43,6 +44,17 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtraStatus:
+    """How an extra of a tenant is going, for the status page. `last_success` is in wall-clock seconds."""
+
+    tenant: str
+    extra: str
+    last_success: float | None
+    reason: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """One tenant and source in words and numbers, for the status page. Times are wall-clock seconds.
 
@@ -70,14 +82,16 @@ class Status:
     phone_users: int | None = None
     populations: tuple[Coverage, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    extras: tuple[ExtraStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The finished lines of one tenant and source, values and their age together."""
+    """The finished lines of one tenant and source, or of an extra, values and their age together."""
 
     lines: Mapping[Family, bytes]
     status: Status | None = None
+    extra: ExtraStatus | None = None
 
 
 class Joined:
@@ -153,9 +167,14 @@ class SnapshotStore:
         return roomy
 
     def statuses(self) -> Iterator[Status]:
-        """Tell of each tenant and source, in no particular order."""
-        for group in self._groups:
-            yield from (one.status for one in group.snapshots.values() if one.status is not None)
+        """Tell of each tenant and source, with the tenant's extras, in no particular order."""
+        snapshots = [one for group in self._groups for one in group.snapshots.values()]
+        extras = defaultdict[str, list[ExtraStatus]](list)
+        for extra in (one.extra for one in snapshots if one.extra is not None):
+            extras[extra.tenant].append(extra)
+        for status in (one.status for one in snapshots if one.status is not None):
+            told = extras.get(status.tenant)
+            yield status if told is None else replace(status, extras=tuple(sorted(told, key=lambda one: one.extra)))
 
     async def joined(self, form: Format) -> Joined:
         """Join the exposition, families together. What is replaced while it is read is left as it was."""

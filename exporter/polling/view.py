@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporter.logs import fields
 from exporter.metrics.exposition import render
-from exporter.polling.extra_reader import extra_health
+from exporter.polling.extra_reader import extra_health, extra_status
 from exporter.polling.health import health_samples
 from exporter.polling.shown import NO_LINES, Shown, ShownPopulation, State
 from exporter.polling.snapshot import Coverage, Snapshot
@@ -66,7 +66,7 @@ class View:
         source, record = self.told()
         if self.is_extra:
             told = render(extra_health(source, record), tenant=self.tenant.name)
-            return Snapshot({**lines, **told})
+            return Snapshot({**lines, **told}, extra=extra_status(self.tenant.name, source, record))
         state, interval = self.state(), self.tenant.poll_interval
         samples = [*health_samples(self.history.records, source, state=state, interval=interval)]
         parts: tuple[Coverage, ...] = ()

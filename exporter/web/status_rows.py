@@ -13,7 +13,7 @@ from exporter.polling.snapshot import Coverage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from exporter.polling.snapshot import Status
+    from exporter.polling.snapshot import ExtraStatus, Status
 
 _MINUTE = 60
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -80,12 +80,16 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tenant and source. `bar` is of what its target judges, or of all users. Ages and waits are seconds."""
+    """One tenant and source. `bar` is of what its target judges, or of all users. Ages and waits are seconds.
+
+    `extras` are those of the tenant, with the age of their last success.
+    """
 
     status: Status
     standing: Standing
     bar: Bar
     populations: tuple[tuple[Coverage, Bar], ...]
+    extras: tuple[tuple[ExtraStatus, float | None], ...]
     data_age: float | None
     success_age: float | None
     next_in: float | None
@@ -113,6 +117,7 @@ def _row(status: Status, now: float) -> Row:
         standing(status),
         _bar(status.judged or Coverage("", status.users, status.mfa_users), status.phone_users),
         tuple((one, _bar(one, one.phone_users)) for one in status.populations),
+        tuple((one, _age(one.last_success, now)) for one in status.extras),
         _age(status.last_updated, now),
         _age(status.last_success, now),
         None if status.next_poll is None else max(0.0, status.next_poll - now),

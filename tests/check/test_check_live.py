@@ -359,3 +359,37 @@ network: {{ca_file: '{simulation.ca_file}'}}
         wrong = {"tenant": "fabrikam", "subject": "token", "ok": False}
         assert any(wrong.items() <= one.items() and "AADSTS7000215" in one["sentence"] for one in content["findings"])
         check_secrecy(simulation, [out, log])
+
+
+def test_an_extra_that_cannot_be_read_is_named_with_its_permission() -> None:
+    """The permission and its id are told where it is missing; the report can be polled all the same."""
+    found = asked(simulated(1), extras=("methods_policy",))
+    sentence = (
+        "application permission Policy.Read.AuthenticationMethod (id 8e3bc81b-d2f3-4b7b-838c-32c88218d2f0) is missing; "
+        "grant it and give admin consent"
+    )
+    assert told(found, "methods_policy") == (False, sentence)
+    assert (found.unanswered, found.unread) == ([], ["tenant-1"])
+    assert found.as_table().endswith("not every population or extra can be read of: tenant-1.")
+
+
+def test_an_extra_that_can_be_read_needs_its_permission() -> None:
+    """With the permission it can be read, and the permission is not called superfluous; without the extra it is."""
+    roles = with_roles(AUDIT_LOG, REPORTS, "Policy.Read.AuthenticationMethod")
+    found = asked(simulated(1, **roles), extras=("methods_policy",))
+    assert told(found, "methods_policy") == (True, "it can be read")
+    assert (remarks(found), found.unread) == ([], [])
+    off = asked(simulated(1, **roles))
+    assert remarks(off) == ["Policy.Read.AuthenticationMethod is not needed here; remove it"]
+    assert not [one for one in off.findings if one.subject == "methods_policy"]
+
+
+def test_an_extra_that_is_not_there_says_what_to_do() -> None:
+    """A cloud without the policy: there is no other source to choose, but the extra can be taken out."""
+
+    def prepare(simulation: Simulation) -> None:
+        simulation.faults.add(Fault(endpoint="authenticationMethodsPolicy", status=404, times=None))
+
+    found = asked(simulated(1), prepare=prepare, extras=("methods_policy",))
+    sentence = "Graph has no authenticationMethodsPolicy in this cloud (any more); take methods_policy out of extras"
+    assert told(found, "methods_policy") == (False, sentence)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from exporter.facts import AUDIT_LOG, GROUP_MEMBERS, REPORTS, USERS
+from exporter.facts import AUDIT_LOG, GROUP_MEMBERS, METHODS_POLICY, REPORTS, USERS
 from exporter.simulator.certificate import server_context
 from tests.e2e.servers import require
 from tests.shipped_alerts import DEPLOY
@@ -171,11 +171,11 @@ def test_totals_only(azure: Azure) -> None:
     assert f"{REPORTS.application_id}=Role" in azure.changes()[2]
 
 
-def test_populations_ask_for_what_they_need(azure: Azure) -> None:
-    """`--filters` and `--groups` ask for one permission more each, once; without them there is none."""
-    azure.run("--no-credential", "--filters", "--groups")
+def test_populations_and_extras_ask_for_what_they_need(azure: Azure) -> None:
+    """`--filters`, `--groups` and `--policy` ask for one permission more each, once; without them there is none."""
+    azure.run("--no-credential", "--filters", "--groups", "--policy")
     added = [line for line in azure.changes() if "permission add" in line]
-    wanted = (AUDIT_LOG, USERS, GROUP_MEMBERS)
+    wanted = (AUDIT_LOG, USERS, GROUP_MEMBERS, METHODS_POLICY)
     assert [line.split("--api-permissions ")[1] for line in added] == [f"{one.application_id}=Role" for one in wanted]
 
 

@@ -180,6 +180,7 @@ def test_a_permission_that_is_missing_is_named_and_found_when_it_is_granted() ->
             assert health(exposition) == (0, ["forbidden"])
             assert (told(exposition), exposition.state(TENANT)) == ({}, "fresh")
             assert daemon.log_lines("application permission Policy.Read.AuthenticationMethod")
+            assert "application permission Policy.Read.AuthenticationMethod" in await daemon.page()
             tenant.consented = {CLIENT_ID: granted}
             await clock.sleep(2.5 * HOUR)
             assert told(await daemon.scrape()) == truth(tenant.policy)

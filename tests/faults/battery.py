@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from tests.extras.policies import POLICY
 from tests.faults.scene import Scene, bystanders, lines_of, scene
 from tests.manual_clock import ManualClock, run
 from tests.running import HOUR, configured
@@ -26,6 +28,7 @@ class Case:
     """One thing that may happen to a tenant.
 
     `reason` is how its polls fail; without one they go on to be complete, and `sees` looks at the victim's report.
+    `extra_reason` is how the polls of its extra fail meanwhile.
     `requests` is the most that a poll may cost, `setting` what `scene` is told beyond the usual. `truth` is off where
     the simulator's own count does not know what the report has to look like.
     """
@@ -34,6 +37,7 @@ class Case:
     stimulus: str
     inflict: Callable[[Scene], Awaitable[object]]
     reason: Reason | None = None
+    extra_reason: Reason | None = None
     requests: int = 8
     sees: Callable[[Exposition], bool] = lambda _: True
     truth: bool = True
@@ -122,7 +126,9 @@ def go_through(case: Case) -> Outcome:
             after = await played.scrape(truth=case.truth)
             assert after.state("victim") == "fresh"
             assert [seen_of_others(one, names) for one in (before, during, after)] == expected
-            assert len(played.daemon.log_lines("polls succeed again", "tenant=victim")) == bool(case.reason)
+            assert after.total("entra_extra_up", tenant="victim") == len(case.setting.get("extras", ()))
+            failed = case.reason or case.extra_reason
+            assert len(played.daemon.log_lines("polls succeed again", "tenant=victim")) == bool(failed)
             return Outcome(happened, _recovery(case, played))
 
     return run(main)
@@ -152,14 +158,24 @@ async def _went_on(case: Case, played: Scene, before: Exposition, during: Exposi
     assert during.total("entra_up", tenant="victim") == 1
     assert during.state("victim") == "fresh"
     assert case.sees(during)
-    assert played.daemon.log_lines("level=warn", "tenant=victim") == []
+    warnings = played.daemon.log_lines("level=warn", "tenant=victim")
+    reasons = [one.labels["reason"] for one in during.all("entra_extra_failure_reason", tenant="victim")]
+    assert reasons == [reason for reason in [case.extra_reason] if reason]
+    assert len(warnings) == len(reasons)
+    assert all(f"reason={case.extra_reason}" in warning for warning in warnings)
     took = during.value("entra_poll_duration_seconds", tenant="victim") or 0
+    if case.extra_reason:
+        return f"`{case.extra_reason}` for the extra alone; the report is complete and `fresh`"
     changed = "" if lines_of(during, "victim") == lines_of(before, "victim") else ", with what the report says now"
     return f"complete {ending(took)}{changed}; `fresh`"
 
 
 def _recovery(case: Case, played: Scene) -> str:
-    if case.reason is None:
+    if case.extra_reason is not None:
+        seen = played.simulation.requests
+        served = [one.at for one in seen if one.endpoint == POLICY and one.status == HTTPStatus.OK]
+    elif case.reason is None:
         return "nothing to recover from"
-    served = [one.at for one in played.simulation.served if one.tenant_id == played.victim.tenant_id]
+    else:
+        served = [one.at for one in played.simulation.served if one.tenant_id == played.victim.tenant_id]
     return span(next(at for at in served if at >= ENDS) - ENDS)

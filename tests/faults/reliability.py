@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tests.faults.configuration_cases import CONFIGURATION
 from tests.faults.entra_cases import ENTRA
+from tests.faults.extra_cases import EXTRAS
 from tests.faults.graph_cases import GRAPH
 from tests.faults.network_cases import NETWORK
 from tests.faults.payload_cases import PAYLOAD
@@ -39,6 +40,7 @@ PARAGRAPHS: dict[str, Sequence[Told]] = {
     "Entra": ENTRA,
     "Graph": GRAPH,
     "Payload": PAYLOAD,
+    "Extras": EXTRAS,
     "Configuration": CONFIGURATION,
     "Scrapes": SCRAPES,
     "Process": PROCESS,

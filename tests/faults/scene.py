@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.config.settings import CloudAddresses, Network, Settings
 from exporter.document.secret import Secret
-from exporter.simulator import Fault, FixedPopulation, SimulatedTenant, Simulation
+from exporter.simulator import POLICY_READ, Fault, FixedPopulation, SimulatedApp, SimulatedTenant, Simulation
 from tests.checks import REPORT_FAMILIES, Exposition, check_truth
 from tests.faults.line import Line, PickyProxy, line, picky_proxy
 from tests.running import CLIENT_ID, DETAILS, Daemon, configured, people, running, simulated
@@ -131,8 +131,13 @@ async def scene(
     **victims: Any,
 ) -> AsyncIterator[Scene]:
     """Run the exporter; `victims` is what the victim's configuration says otherwise, `lifetime` that of tokens."""
+    roles = SimulatedApp(client_id=CLIENT_ID).roles | ({POLICY_READ} if "extras" in victims else set())
     victim = simulated(
-        99, name="victim", population=FixedPopulation(two_pages() if rows is None else rows), page_size=PAGE
+        99,
+        name="victim",
+        population=FixedPopulation(two_pages() if rows is None else rows),
+        page_size=PAGE,
+        consented={CLIENT_ID: roles},
     )
     async with AsyncExitStack() as stack:
         graph, entra = await stack.enter_async_context(line()), await stack.enter_async_context(line())

@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.battery import Case, Outcome, go_through
 from tests.faults.entra_cases import ENTRA
+from tests.faults.extra_cases import EXTRAS
 from tests.faults.graph_cases import GRAPH
 from tests.faults.network_cases import NETWORK
 from tests.faults.payload_cases import PAYLOAD
@@ -16,7 +17,7 @@ from tests.faults.process_cases import BUGS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CASES = [*NETWORK, *ENTRA, *GRAPH, *PAYLOAD, *BUGS]
+CASES = [*NETWORK, *ENTRA, *GRAPH, *PAYLOAD, *EXTRAS, *BUGS]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

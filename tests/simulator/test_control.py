@@ -120,6 +120,35 @@ def test_groups_and_permissions() -> None:
     asyncio.run(main())
 
 
+def test_the_methods_policy_can_be_changed() -> None:
+    """A method is allowed or not, a campaign has a state; what is unknown has a sentence; `restore` ends it."""
+    path = "/v1.0/policies/authenticationMethodsPolicy"
+
+    async def main() -> None:
+        async with operating() as operator:
+
+            async def told() -> tuple[str, str, str]:
+                policy = (await operator.report(path)).json
+                states = {one["id"]: one["state"] for one in policy["authenticationMethodConfigurations"]}
+                campaign = policy["registrationEnforcement"]["authenticationMethodsRegistrationCampaign"]
+                return states["Sms"], states["Voice"], campaign["state"]
+
+            before = await told()
+            assert before == ("enabled", "disabled", "default")
+            assert (await operator.change("disable-method", argument="Sms")).json["done"].endswith("does not allow Sms")
+            assert (await operator.change("enable-method", argument="Voice")).status == 200
+            assert (await operator.change("set-campaign", argument="enabled")).status == 200
+            assert await told() == ("disabled", "enabled", "enabled")
+            assert "it has Email, Fido2" in (await operator.change("disable-method", argument="Pigeon")).json["problem"]
+            assert (await operator.change("set-campaign", argument="on")).status == 404
+            await operator.change("restore")
+            assert await told() == before
+            await operator.change("revoke-consent")
+            assert (await operator.report(path)).status == 403
+
+    asyncio.run(main())
+
+
 def test_the_audit_log_can_be_changed() -> None:
     """`delete-methods` writes a burst of deletions; `refuse-select` refuses `$select` until the tenant is restored."""
     now = Clock().time()

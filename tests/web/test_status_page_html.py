@@ -13,7 +13,7 @@ import pytest
 from exporter.config.settings import Target, Tenant
 from exporter.errors import Problem
 from exporter.polling.shown import State
-from exporter.polling.snapshot import Coverage, Status
+from exporter.polling.snapshot import Coverage, ExtraStatus, Status
 from exporter.simulator import Fault, SimulatedTenant, Simulation
 from exporter.web.status_page import ProcessFacts, StatusPage
 from exporter.web.status_rows import span
@@ -269,3 +269,15 @@ def test_the_target_judges_everybody_but_guests() -> None:
             assert f"Judged, without guests {able:.0f} of {users:.0f} users" in more[0]
 
     run(main)
+
+
+def test_extras_stand_with_their_tenant() -> None:
+    """An extra that was read has its age, one that failed its reason and what to do; the tenant stays fresh."""
+    extras = (
+        ExtraStatus("contoso", "events", START - 300, None, None),
+        ExtraStatus("contoso", "methods_policy", None, "forbidden", "Policy.Read.AuthenticationMethod is missing"),
+    )
+    found = words(rendered(replace(STATUS, extras=extras)))
+    assert "events read 5 min ago" in found
+    assert "methods_policy forbidden: Policy.Read.AuthenticationMethod is missing" in found
+    assert "1 of 1 reports fresh" in found
