@@ -60,7 +60,7 @@ async def run(how: str, where: dict[str, str]) -> None:
             idle = memory_bytes(os.getpid())
             began, cpu = time.perf_counter(), time.process_time()
             if what == "read":
-                await assembly._keepers[tenants[0].name]._attempt(everything=True)  # noqa: SLF001
+                await assembly._keepers[tenants[0].name]._refresher.refresh(everything=True)  # noqa: SLF001
             else:
                 await _poll(pollers[0])
             return {

@@ -161,6 +161,10 @@ class Tenant:
     extras: tuple[str, ...] = ()
     file: Path | None = field(default=None, compare=False)
 
+    def is_same_directory(self, other: Tenant) -> bool:
+        """Tell whether the other is the same tenant of Microsoft's, however it is polled."""
+        return (self.tenant_id, self.cloud) == (other.tenant_id, other.cloud)
+
 
 @dataclass(frozen=True, slots=True)
 class Network:

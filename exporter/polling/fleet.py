@@ -107,7 +107,7 @@ class Fleet:
 
     def _start(self, key: Key, tenant: Tenant, left: Iterable[_Member], starting: int) -> None:
         # The same source may have been asked by another poller before: by one of its own, or as one of `auto`.
-        same = _same_directory if key[1] in tenant.extras else _same_report
+        same = Tenant.is_same_directory if key[1] in tenant.extras else _same_report
         before = [one for one in left if same(one.tenant, tenant)]
         poller = self._build(tenant, key[1], starting, [one.poller.history for one in before])
         poller.show()
@@ -135,9 +135,4 @@ class Fleet:
 
 def _same_report(before: Tenant, now: Tenant) -> bool:
     """Tell whether a report of the tenant as it was is one of the tenant as it is."""
-    return _same_directory(before, now) and before.splits == now.splits
-
-
-def _same_directory(before: Tenant, now: Tenant) -> bool:
-    """Tell whether the tenant is the same one, however it is polled: an extra goes on as it was."""
-    return (before.tenant_id, before.cloud) == (now.tenant_id, now.cloud)
+    return before.is_same_directory(now) and before.splits == now.splits
