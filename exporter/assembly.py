@@ -62,7 +62,10 @@ FAMILIES = (*REPORT_FAMILIES, *DIRECTORY_FAMILIES, *ALL_FAMILIES, *HEALTH_FAMILI
 
 @dataclass(frozen=True)
 class Options:
-    """How this process runs, from the command line; `load` reads the configuration and may be called again."""
+    """How this process runs, from the command line; `load` reads the configuration and may be called again.
+
+    `extra_interval` is how often every extra is polled, in seconds; None is as often as each is meant to be.
+    """
 
     load: Callable[[], Settings]
     listen_addresses: Sequence[tuple[str | None, int]] = ((None, 10088),)
@@ -77,6 +80,7 @@ class Options:
     storage_path: Path | None = None
     limits: RequestLimits = MICROSOFTS_LIMITS
     directory_limits: RequestLimits = DIRECTORY_LIMITS
+    extra_interval: float | None = None
 
 
 class Assembly:
@@ -181,7 +185,7 @@ class Assembly:
     def _extra_poller(self, tenant: Tenant, extra: Extra, starting: int, earlier: Sequence[History]) -> Poller:
         """Put the poller of an extra together: one like any other, but for what it reads and that reports go first."""
         tokens, clock, cloud = self.tokens(tenant), self.clock, cloud_of(tenant)
-        tenant = as_polled_for(tenant, extra.name)
+        tenant = as_polled_for(tenant, extra.name, self.options.extra_interval)
         history, wait = history_of([extra.name], earlier), None
         if self.storage is not None and not earlier:
             wait = restore_extra(history, tenant, extra, self.storage, clock)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: poll_interval and max_staleness.
 TIMES, LONG_TIMES = ("5s", "30s"), ("20s", "2m")
+#: The log and the policy change within seconds too.
+EXTRA_SECONDS = 15.0
 #: A report of so many users takes a slow machine longer than five seconds.
 MANY_USERS = 20_000
 #: Microsoft's own limits would make the largest tenant's report take two minutes.
@@ -56,4 +58,5 @@ async def demonstrate(options: Options, announce: Callable[[str], None]) -> None
             )
             file = Path(folder) / CONFIG_FILE
             options = replace(options, load=lambda: load(file, {}), limits=LIMITS, auto_reload_seconds=0)
+            options = replace(options, extra_interval=EXTRA_SECONDS)
             await serve(options, options.load(), announce)

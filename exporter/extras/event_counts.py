@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,8 +50,7 @@ def kind_of(activity: str | None, result: str | None) -> Kind:
     return _activity_of.get((activity or "").casefold(), OTHER), result if result in RESULTS else OTHER
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One row: when it happened, in seconds since the epoch, and what it was."""
 
     at: float
@@ -90,14 +89,16 @@ class EventCounts:
 
         After a `roomy` one, twice as long a window could be read at once.
         """
-        last = min(self.until, sent_at + CLOCK_SECONDS)
-        seen = {number: event for number, event in found.items() if self.watermark <= event.at <= last}
-        seen = {**self.recent, **seen}
-        settled_until = sent_at - OVERLAP_SECONDS
+        last, settled_until = min(self.until, sent_at + CLOCK_SECONDS), sent_at - OVERLAP_SECONDS
         watermark = max(self.watermark, math.floor(min(self.until, settled_until)))
-        settled = Counter(self.settled)
-        settled.update(event.kind for event in seen.values() if event.at < watermark)
-        recent = {number: event for number, event in seen.items() if event.at >= watermark}
+        settled, recent = Counter(self.settled), dict[int, Event]()
+        for number, event in {**found, **self.recent}.items():
+            if number not in self.recent and not self.watermark <= event.at <= last:
+                continue  # Graph was not asked for it
+            if event.at < watermark:
+                settled[event.kind] += 1
+            else:
+                recent[number] = event
         span = self.span and self.span * (2 if roomy else 1)
         if span is not None and watermark + span >= settled_until:
             span = None

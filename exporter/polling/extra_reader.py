@@ -32,15 +32,19 @@ TIMEOUT_SHARE = 0.75
 STALENESS_INTERVALS = 3
 
 
-def as_polled_for(tenant: Tenant, name: ExtraName) -> Tenant:
-    """Give the tenant as the poller of an extra goes by it: with the times of the extra, and without reports."""
+def as_polled_for(tenant: Tenant, name: ExtraName, interval: float | None = None) -> Tenant:
+    """Give the tenant as the poller of an extra goes by it: with the times of the extra, and without reports.
+
+    `interval` replaces that of the extra.
+    """
     extra = facts.EXTRAS[name]
+    interval = interval or extra.interval
     return replace(
         tenant,
         sources=(name,),
-        poll_interval=extra.interval,
-        poll_timeout=extra.interval * TIMEOUT_SHARE,
-        max_staleness=inf if extra.lasts else extra.interval * STALENESS_INTERVALS,
+        poll_interval=interval,
+        poll_timeout=interval * TIMEOUT_SHARE,
+        max_staleness=inf if extra.lasts else interval * STALENESS_INTERVALS,
         splits=(),
         populations=(),
         reconcile=False,

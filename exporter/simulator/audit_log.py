@@ -25,7 +25,7 @@ COMPLETED = "User registered all required security info"
 CHANGED_DEFAULT = "User changed default security info"
 RESET = "User started password reset"
 BY_ADMIN, FAILING, RESETTING = 0.1, 0.08, 0.002  # shares: of changes, of changes, of people in a period
-SOONEST, LATEST = 20.0, 600.0  # how late a row is listed
+SOONEST, LATEST, DAY = 20.0, 600.0, 86_400.0  # how late a row is listed, for a day of so many seconds
 PERIODS_KEPT = 400
 
 
@@ -104,7 +104,7 @@ class AuditLog:
                 happened = min(at + step, begin + population.period_seconds - 0.001)
                 yield Event(
                     at=happened,
-                    listed_at=happened + random.uniform(SOONEST, LATEST),
+                    listed_at=happened + random.uniform(SOONEST, LATEST) * population.day_seconds / DAY,
                     id=str(uuid.UUID(int=random.getrandbits(128), version=4)),
                     activity=activity,
                     result=result,

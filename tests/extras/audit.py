@@ -48,3 +48,21 @@ def happened(daemon: Daemon, tenant: SimulatedTenant, since: float, read: float)
         for one in events
         if one.service == SERVICE and one.listed_at <= begin + read
     )
+
+
+def act(daemon: Daemon, tenant: SimulatedTenant, number: int, activity: str = DELETED) -> None:
+    """Let so many things happen within the next fifty minutes, a third of them without success, listed minutes late."""
+    now = daemon.simulation.now()
+    for one in range(number):
+        result = "success" if one % 3 else "failure"
+        tenant.audit_log.add(now + one * 3_000 / number, activity, result, late=one % 600)
+
+
+async def check_counts(daemon: Daemon, tenant: SimulatedTenant) -> None:
+    """Scrape, and compare what is shown with what had happened when the log was last read whole."""
+    exposition = await daemon.scrape()
+    begun = readings(daemon, tenant)
+    whole = [one.at for one in daemon.simulation.served if (one.endpoint, one.tenant_id) == (AUDITS, tenant.tenant_id)]
+    last = max(at for at in begun if at <= whole[-1])
+    assert shown(exposition, tenant) == happened(daemon, tenant, begun[0], last)
+    assert exposition.state(tenant.name) == "fresh"

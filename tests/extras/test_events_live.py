@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from exporter.simulator import AuditLog, Ending, Fault, GeneratedPopulation
-from tests.extras.audit import AUDITS, DELETED, FAMILY, happened, readings, shown, with_events
+from tests.extras.audit import AUDITS, DELETED, FAMILY, act, check_counts, happened, readings, shown, with_events
 from tests.manual_clock import ManualClock, run
 from tests.running import HOUR, NAME_MARK, restarted, running, simulated
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.simulator import SimulatedTenant
-    from tests.running import Daemon
 
 DAY = 24 * HOUR
 CROWDED_DAY = 2
@@ -26,24 +25,6 @@ def busy_tenant(**more: Any) -> SimulatedTenant:
         seed=1, users=600, maturity=0.3, campaign_day=-15, period_seconds=DAY / 2, mark=NAME_MARK
     )
     return simulated(1, population=population, audit_log=AuditLog(population=population), page_size=500, **more)
-
-
-def act(daemon: Daemon, tenant: SimulatedTenant, number: int, activity: str = DELETED) -> None:
-    """Let so many things happen within the next fifty minutes, a third of them without success, listed minutes late."""
-    now = daemon.simulation.now()
-    for one in range(number):
-        result = "success" if one % 3 else "failure"
-        tenant.audit_log.add(now + one * 3_000 / number, activity, result, late=one % 600)
-
-
-async def check_counts(daemon: Daemon, tenant: SimulatedTenant) -> None:
-    """Scrape, and compare what is shown with what had happened when the log was last read whole."""
-    exposition = await daemon.scrape()
-    begun = readings(daemon, tenant)
-    whole = [one.at for one in daemon.simulation.served if (one.endpoint, one.tenant_id) == (AUDITS, tenant.tenant_id)]
-    last = max(at for at in begun if at <= whole[-1])
-    assert shown(exposition, tenant) == happened(daemon, tenant, begun[0], last)
-    assert exposition.state(tenant.name) == "fresh"
 
 
 def test_a_week_with_everything_that_happens(tmp_path: Path) -> None:

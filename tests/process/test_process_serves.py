@@ -218,7 +218,7 @@ def test_without_a_file_the_environments_tenant_is_polled(tmp_path: Path) -> Non
 
 
 def test_the_demo_shows_its_tenants(tmp_path: Path) -> None:
-    """`demo` serves within seconds, without an account or a file, and soon shows tenants, statuses and populations."""
+    """`demo` serves within seconds, without an account or a file, and soon shows tenants, populations and events."""
     with Process(tmp_path, "demo", LISTEN) as process:
         process.serving()
         assert process.get("/-/ready")[0] == 200
@@ -238,6 +238,7 @@ def test_the_demo_shows_its_tenants(tmp_path: Path) -> None:
         process.until(
             lambda page: re.search('entra_users{tenant="contoso",.*population="break-glass"', page), "/metrics"
         )
+        process.until(lambda page: 'entra_registration_events_total{tenant="contoso",' in page, "/metrics")
         exposition = Exposition(process.get("/metrics")[1])
         assert exposition.total("entra_users", tenant="contoso", population="break-glass") == 2
         assert exposition.total("entra_users", tenant="contoso", population="employees") > 1000
