@@ -12,7 +12,9 @@ from typing import Any
 
 #: Blocks from this size on go back to the machine as soon as they are freed. A page of Graph's is smaller.
 LARGE_BLOCK_BYTES = 512 * 1024
-_M_MMAP_THRESHOLD = -3
+#: So much that is free at the end of the heap is kept while a report is read: each page takes it again.
+KEPT_BYTES = 8 * 1024 * 1024
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def keep_large_blocks_apart() -> None:
@@ -22,7 +24,9 @@ def keep_large_blocks_apart() -> None:
     Source: mallopt(3).
     """
     with suppress(OSError, AttributeError):  # another C library, which does as it likes
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        libc.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 @cache

@@ -204,7 +204,7 @@ def test_a_null_error_and_the_word_in_a_name_are_no_error() -> None:
 @pytest.mark.parametrize("value", [b"{}", b"[]", b"0", b'{"a":[]}', b'""', b"[[0]]"])
 def test_more_values_than_any_page_has_are_refused_unread(value: bytes) -> None:
     """A body of few bytes and very many values is given up before one of them is made."""
-    body = b'{"value":[' + b",".join([value] * (7_000 if b"{" in value else 300_000)) + b"]}"
+    body = b'{"value":[' + b",".join([value] * 300_000) + b"]}"
     error = failure(200, body, decode=lambda _: pytest.fail("it was decoded"))
     assert error.reason is Reason.MALFORMED
     assert "more values than any page has" in error.sentence
