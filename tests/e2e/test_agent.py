@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 def test_an_agent_forwards_what_it_scrapes(demo: str, tmp_path: Path) -> None:
     """With the documented configuration every tenant arrives under its name, though the target has a label `tenant`."""
-    (example,) = [text for text in page("docs/other-collectors.md").blocks("yaml") if "remote_write:" in text]
+    (example,) = [text for text in page("docs/other-collectors.md").blocks("yaml") if "\nremote_write:" in text]
     config = yaml.safe_load(example)
     (job,) = config["scrape_configs"]
     (target,) = job["static_configs"]
