@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.errors import PollError, Reason
 from exporter.event_loop import in_daemon_thread
-from exporter.logs import fields
 from exporter.memory import give_back_memory
 from exporter.polling.choice import PREFERRED_AGAIN_SECONDS
-from exporter.polling.shown import Shown, State
+from exporter.polling.poll_log import poll_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +24,11 @@ if TYPE_CHECKING:
     from exporter.polling.history import History
     from exporter.polling.precedence import ReportTimes
     from exporter.polling.schedule import Schedule
+    from exporter.polling.shown import Shown
     from exporter.polling.snapshot import SnapshotStore
     from exporter.polling.storage import ReportStorage
     from exporter.polling.view import View
 
-log = logging.getLogger(__name__)
 #: So many rows leave memory behind that is worth giving back.
 LARGE_ROWS = 50_000
 
@@ -141,10 +139,7 @@ class Poller:
             self._keeper.read_again()
 
     async def _poll(self) -> PollError | None:
-        before, record = self._view.state(), self._view.told()[1]
-        earlier_error = record.error
-        deadline = self._clock.monotonic() + self._tenant.poll_timeout
-        newest = self.history.newest()
+        outcome, deadline = poll_log(self._view), self._clock.monotonic() + self._tenant.poll_timeout
         try:
             found = await self._choice.collect(
                 partial(self._attempt, deadline),
@@ -152,16 +147,11 @@ class Poller:
                 preferred_due=self._preferred_due(),
             )
         except PollError as error:
-            self._log_failure(error, earlier_error)
+            outcome.failed(error)
             return error
         finally:
             self._judged_token = self._token_number()
-        self._log_source(found.source, newest.source if newest is not None else self._choice.preferred.name)
-        if earlier_error is not None:
-            log.info("polls succeed again", extra=self._who())
-        elif before is State.PENDING:
-            users = {} if self.is_extra else {"users": found.users}
-            log.info("first report", extra=fields(**self._who()["fields"], **users))
+        outcome.succeeded(found)
         return None
 
     def _preferred_due(self) -> bool:
@@ -198,19 +188,6 @@ class Poller:
     def _reading_membership(self) -> AbstractAsyncContextManager[None]:
         return self._keeper.running() if self._keeper is not None else nullcontext()
 
-    def _log_source(self, source: str, earlier: str) -> None:
-        if source != earlier:
-            refusal = self.history.records[self._choice.preferred.name].error
-            why = "it answers again" if refusal is None else refusal.sentence
-            log.info("another source is used", extra=fields(tenant=self._tenant.name, source=source, why=why))
-
-    def _log_failure(self, error: PollError, earlier: PollError | None) -> None:
-        news = earlier is None or earlier.reason is not error.reason
-        details = {"reason": error.reason, "why": error.sentence, "code": error.code, "request_id": error.request_id}
-        extra = {name: value for name, value in details.items() if value is not None}
-        level = logging.WARNING if news else logging.DEBUG
-        log.log(level, "poll failed", extra=fields(**self._who()["fields"], **extra))
-
     def _next_due(self) -> float:
         now, (_, record) = self._clock.monotonic(), self._view.told()
         if record.error is None:
@@ -227,6 +204,3 @@ class Poller:
 
     def _wall(self, monotonic: float) -> float:
         return self._clock.time() + max(0.0, monotonic - self._clock.monotonic())
-
-    def _who(self) -> dict[str, dict[str, object]]:
-        return fields(tenant=self._tenant.name, source=self._view.told()[0])
