@@ -65,7 +65,8 @@ def test_every_alert_says_what_a_person_needs(alert: dict[str, Any]) -> None:
     assert alert["labels"]["severity"] in {"critical", "warning", "info"}
     assert alert["labels"]["topic"] in {"coverage", "polling", "exporter"}
     annotations = alert["annotations"]
-    assert set(annotations) == {"summary", "description", "runbook_url", "dashboard_url"}
+    assert set(annotations) - {"value"} == {"summary", "description", "runbook_url", "dashboard_url"}
+    assert annotations.get("value") in {None, '{{ printf "%015.4f" $value }}'}
     assert "\n" not in annotations["summary"]
     if alert["alert"] != "EntraExporterAbsent":  # of which nothing is known
         assert "{{ $labels." in annotations["summary"]

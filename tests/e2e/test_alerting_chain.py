@@ -114,6 +114,7 @@ def test_coverage_that_falls(chain: Chain) -> None:
         "runbook_url": "docs/runbooks.md#entracoveragelow",
         "dashboard_url": "/d/entra-mfa-coverage?var-tenant=contoso&var-source=userRegistrationDetails"
         "&var-population=all",
+        "value": "0000000000.5000",
     }
     everybody = {"contoso-webhook", "identity-slack", "slack-identity-slack"}
     servers.eventually("all who should know", lambda: everybody <= {name for name, _ in chain.told.messages})
