@@ -3,7 +3,7 @@
 1. `check_truth`: every sample equals what one complete poll of that tenant brought, by the simulator's own count.
 2. `check_conduct`: no request carried a token of another tenant, and nothing else went where it must not go.
 3. `Exposition` and `check_promtool`: the text parses, and has no duplicate series, NaN, infinity or negative value.
-4. `check_secrecy`: no secret, token, user name or user id of the simulation appears in any of the given texts.
+4. `check_secrecy`: no secret, token, user name, id of a user or of a group of the simulation is in the given texts.
 """
 
 from __future__ import annotations
@@ -253,6 +253,8 @@ def _canaries(simulation: Simulation) -> Iterator[str]:
             yield from (row[name] for name in names if isinstance(row, dict) and isinstance(row.get(name), str))
         yield from itertools.islice(tenant.directory.users(simulation.now()), ROWS_SEARCHED)
         yield from tenant.directory.groups
+        targets = (*tenant.policy.enabled.values(), *tenant.policy.disabled.values())
+        yield from (group for groups in targets for group in groups if group != "all_users")
         if any(
             (seen.endpoint, seen.tenant_id) == ("directoryAudits", tenant.tenant_id) for seen in simulation.requests
         ):

@@ -90,9 +90,11 @@ async def _poll_all(pollers: list[tuple[str, Poller]], progress: Progress) -> in
         progress.step(f", {failed} failed; last: {name}")
 
     progress.begin("reports polled", len(pollers))
-    async with asyncio.TaskGroup() as tasks:
-        for name, poller in pollers:
-            tasks.create_task(one(name, poller))
+    for extras in (False, True):  # reports go first
+        async with asyncio.TaskGroup() as tasks:
+            for name, poller in pollers:
+                if poller.is_extra is extras:
+                    tasks.create_task(one(name, poller))
     progress.end()
     return failed
 

@@ -41,7 +41,10 @@ class PollLog:
         if self.earlier_error is not None:
             self._say(logging.INFO, "polls succeed again")
         elif self.earlier_state is State.PENDING:
-            self._say(logging.INFO, "first report", **({} if self.view.is_extra else {"users": found.users}))
+            if self.view.is_extra:
+                self._say(logging.INFO, "the extra was read for the first time")
+            else:
+                self._say(logging.INFO, "first report", users=found.users)
 
     def _say(self, level: int, message: str, **more: object) -> None:
         log.log(level, message, extra=fields(tenant=self.view.tenant.name, source=self.view.told()[0], **more))

@@ -12,7 +12,9 @@ from exporter import facts
 from exporter.extras.methods_policy import MethodsPolicy
 from exporter.graph.protocol import Page
 from exporter.simulator import FixedPopulation
-from tests.extras.policies import NAME, with_extra, with_policy
+from tests.directory.populations import population, populations
+from tests.extras.audit import act
+from tests.extras.policies import NAME, told, truth, with_extra, with_policy
 from tests.manual_clock import ManualClock, run
 from tests.running import CLIENT_ID, COUNT, DETAILS, HOUR, configured, people, running
 
@@ -105,3 +107,38 @@ def test_many_tenants_start_as_soon_as_without_extras() -> None:
 
     run(main)
     assert ready[True] == pytest.approx(ready[False], abs=1)
+
+
+def test_everything_together_keeps_every_limit_and_no_report_is_late() -> None:
+    """Both extras, populations, the directory's count and a crowded log: the report is where it would be alone."""
+    pages: dict[bool, list[float]] = {}
+    employees = populations(population("employees", filter="userType eq 'Member'"))
+    everything: dict[str, Any] = {"extras": tuple(facts.EXTRAS), "populations": employees, "reconcile": True}
+
+    async def main(clock: ManualClock) -> None:
+        for on in (False, True):
+            tenant = with_policy(population=crowd(1_400), page_size=100)
+            configure = partial(details_only, **everything) if on else details_only
+            async with running(clock, tenant, configure=configure) as daemon:
+                tenant.consented = {CLIENT_ID: tenant.apps[0].roles | {"User.Read.All"}}
+                began = clock.monotonic()
+                for _ in range(5):
+                    act(daemon, tenant, 2_000)
+                    await clock.sleep(HOUR)
+                asked = daemon.simulation.requests
+                pages[on] = [seen.at - began for seen in asked if seen.endpoint == DETAILS]
+                assert daemon.simulation.peak_requests()[CLIENT_ID, tenant.tenant_id] <= PER_TENANT
+                assert {seen.status for seen in asked} == {200}, "no 429"
+                exposition = await daemon.scrape()
+                assert exposition.state(tenant.name) == "fresh"
+                assert [one.value for one in exposition.all("entra_extra_up")] == [1, 1] * on
+                assert exposition.total("entra_population_up") == on
+                if on:
+                    assert told(exposition) == truth(tenant.policy)
+                    assert exposition.total("entra_registration_events_total") > 5_000
+
+    run(main)
+    alone, together = polls(pages[False]), polls(pages[True])
+    assert len(alone) == len(together)
+    assert together[1:] == [pytest.approx(poll, abs=0.1) for poll in alone[1:]]
+    assert max(together[0]) == pytest.approx(max(alone[0]), abs=0.1)

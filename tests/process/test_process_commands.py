@@ -235,6 +235,19 @@ def test_check_shows_its_progress_on_a_terminal(config: Path, tmp_path: Path) ->
     assert "2 of 2 tenants asked, 0 cannot be polled; last: " in seen
 
 
+def test_once_polls_extras_after_the_reports(command: Command, config: Path, simulation: Simulation) -> None:
+    """An extra that fails is told of in the exposition, and is not a tenant that did not answer."""
+    config.write_text(config.read_text().replace("defaults:", "defaults:\n  extras: [methods_policy]"))
+    ended = command("once", f"--config.file={config}")
+    assert ended.status == 0
+    exposition = Exposition(ended.out)
+    check_truth(exposition, simulation)
+    assert [one.value for one in exposition.all("entra_extra_up", extra="methods_policy")] == [0, 0]
+    asked = [seen.endpoint for seen in simulation.requests if seen.endpoint != "token"]
+    assert asked[-2:] == ["authenticationMethodsPolicy"] * 2
+    assert asked.count("authenticationMethodsPolicy") == 2
+
+
 def test_once_writes_the_exposition(command: Command, config: Path, simulation: Simulation) -> None:
     """Standard output is the report and health of all tenants, well-formed and true; the exit status is 0."""
     ended = command("once", f"--config.file={config}")
