@@ -12,6 +12,7 @@ import yaml
 
 import exporter
 from exporter.flags import FLAGS
+from exporter.graph.limits import RequestLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +62,12 @@ def test_flags_are_there() -> None:
     """Every flag in a template is one of the exporter's."""
     named = set(re.findall(r"--([a-z][a-z.-]+)=", (CHART / "templates" / "_pod.tpl").read_text()))
     assert {"config.file", "shard", "total-shards"} <= named <= {flag.name for flag in FLAGS}
+
+
+def test_the_chart_knows_how_many_shards_there_can_be() -> None:
+    """What the exporter would refuse to start with is refused before it is installed, by the same number."""
+    (most,) = re.findall(r"\.Values\.replicas\) (\d+)", (CHART / "templates" / "_checks.tpl").read_text())
+    assert int(most) == RequestLimits().most_shards
 
 
 def patterns(node: Any) -> Iterator[str]:

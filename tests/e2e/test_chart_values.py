@@ -274,6 +274,7 @@ def test_null_means_nothing(depth: int, tmp_path: Path) -> None:
         ({"extraArgs": ["--storage.path=/x"]}, "set persistence instead."),
         ({"persistence": {"enabled": True}}, "The demo keeps nothing over a restart"),
         ({"extraArgs": ["--shard=1"]}, "set sharding instead."),
+        ({"config": {"tenants": []}, "sharding": True, "replicas": 62}, "62 shards cannot keep Microsoft's limit"),
         ({"extraArgs": ["--web.listen-adress=:1"]}, "does not match pattern"),
         ({"extraArgs": ["--web.max-requests", "80"]}, "does not match pattern"),
         ({"extraArgs": ["--poll.interval=5m"]}, "The demo does not take --poll.interval=5m"),

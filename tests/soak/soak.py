@@ -25,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.clock import Clock
+from exporter.clock import Clock, since_boot
 from exporter.simulator import GeneratedPopulation, Served, SimulatedApp, SimulatedTenant, Simulation
 from tests.checks import check_conduct
 from tests.running import NAME_MARK, OPENMETRICS, SECRET
@@ -163,7 +163,7 @@ class Soak:
 
     def _recently_served(self) -> list[Served]:
         """What may still be shown."""
-        served, oldest = self._simulation.served, time.monotonic() - RECORDS_SECONDS
+        served, oldest = self._simulation.served, since_boot() - RECORDS_SECONDS
         while served and served[0].at < oldest:
             served.popleft()
         return list(served)

@@ -38,6 +38,9 @@
 {{- if and .Values.demo .Values.sharding }}
 {{- fail "The demo has no shards: set sharding=false." }}
 {{- end }}
+{{- if and .Values.sharding (gt (int .Values.replicas) 61) }}
+{{- fail (printf "%v shards cannot keep Microsoft's limit of requests for one application: set replicas to 61 at most." .Values.replicas) }}
+{{- end }}
 {{- end }}
 
 {{/* The configuration becomes a ConfigMap, which whoever may read the namespace can read. */}}
