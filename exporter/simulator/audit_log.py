@@ -26,7 +26,7 @@ CHANGED_DEFAULT = "User changed default security info"
 RESET = "User started password reset"
 BY_ADMIN, FAILING, RESETTING = 0.1, 0.08, 0.002  # shares: of changes, of changes, of people in a period
 SOONEST, LATEST, DAY = 20.0, 600.0, 86_400.0  # how late a row is listed, for a day of so many seconds
-PERIODS_KEPT = 400
+PERIODS_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-import secrets
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from exporter.simulator.answers import Answer, json_answer, refuse
 from exporter.simulator.people import graph_time
+from exporter.simulator.readings import Reading, Readings
 from exporter.simulator.reports import select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from exporter.simulator.audit_log import Event
     from exporter.simulator.journal import Journal, SeenRequest
@@ -39,15 +38,6 @@ SERVICE_CLAUSE = re.compile(r"loggedByService eq '([^']*)'")
 LARGEST_TOP = 999
 DAY = 86_400.0
 KEPT_DAYS, KEPT_DAYS_WITHOUT_LICENCE = 30, 7
-READERS_KEPT = 500
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What was listed when the first page was asked for."""
-
-    tenant_id: str
-    events: Sequence[Event]
 
 
 class Audits:
@@ -56,7 +46,7 @@ class Audits:
     def __init__(self, journal: Journal, now: Callable[[], float]) -> None:
         self._journal = journal
         self._now = now
-        self._readings: dict[str, _Reading] = {}
+        self._readings: Readings[Event] = Readings(now)
 
     def page_number(self, request: SeenRequest, tenant: SimulatedTenant) -> int:
         """Return which page a request asks for, from 1."""
@@ -72,30 +62,27 @@ class Audits:
         name, reading, offset = self._reading(request, tenant)
         end = offset + size
         body: dict[str, object] = {"@odata.context": f"{origin}/v1.0/$metadata#auditLogs/directoryAudits"}
-        if end < len(reading.events):
+        if end < reading.end:
             kept = ((key, text) for key, text in request.query.items() if key != "$skiptoken")
             options = "".join(f"{key}={quote(text, safe='')}&" for key, text in kept)
             body["@odata.nextLink"] = f"{origin}{request.path}?{options}$skiptoken={name}_{end}"
-        body["value"] = select([_row(event) for event in reading.events[offset:end]], names)
+        body["value"] = select([_row(event) for event in reading.page(offset, end)], names)
 
         def on_sent() -> None:
-            if end >= len(reading.events):
+            if end >= reading.end:
+                reading.finish(offset)
                 self._journal.note_served(request, token.tenant_id, token.client_id, 0)
 
         answer = json_answer(body, content_type="application/json;odata.metadata=minimal;charset=utf-8")
         return Answer(answer.status, answer.body, answer.headers, on_sent)
 
-    def _reading(self, request: SeenRequest, tenant: SimulatedTenant) -> tuple[str, _Reading, int]:
+    def _reading(self, request: SeenRequest, tenant: SimulatedTenant) -> tuple[str, Reading[Event], int]:
         """Return the reading that a request continues or begins, and the offset that it has reached."""
         skiptoken = request.query.get("$skiptoken")
         if skiptoken is None:
-            while len(self._readings) >= READERS_KEPT:
-                del self._readings[next(iter(self._readings))]
-            name = secrets.token_hex(16)
-            self._readings[name] = _Reading(tenant.tenant_id, self._listed(request, tenant))
-            return name, self._readings[name], 0
+            return *self._readings.begin(tenant.tenant_id, request.path, self._listed(request, tenant)), 0
         name, _, offset = skiptoken.rpartition("_")
-        found = self._readings.get(name)
+        found = self._readings.find(name)
         if found is not None and found.tenant_id != tenant.tenant_id:
             self._journal.breach(f"{AUDITS}: a page of another tenant was asked for")
             found = None

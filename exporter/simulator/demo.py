@@ -15,7 +15,7 @@ SECRET = "not-a-secret-the-demo-runs-on-loopback"  # noqa: S105  # it opens noth
 COUNT_ONLY = frozenset({REPORTS})
 ROLES = frozenset({AUDIT_LOG, REPORTS, *USERS, GROUP_MEMBERS[0], POLICY_READ})
 # A day takes seconds, so the log of a large tenant would fill up in minutes.
-DESKS_IN_LOG = 2_000
+DESKS_IN_LOG = 1_000
 # Microsoft's own limits would make the largest tenant's report take two minutes.
 DEMO_LIMITS = Limits(per_tenant=500, per_app=2000)
 

@@ -7,8 +7,6 @@ Microsoft Entra ID objects", and of the throttling limits "Identity and access s
 from __future__ import annotations
 
 import re
-import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -16,10 +14,11 @@ from exporter.simulator.answers import Answer, json_answer, refuse
 from exporter.simulator.directory import members_of
 from exporter.simulator.filters import PROPERTIES, parse_filter
 from exporter.simulator.limits import Limits
+from exporter.simulator.readings import Reading, Readings
 from exporter.simulator.tenant import DIRECTORY, GROUP_MEMBERS, HIDDEN_MEMBERS, USERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from exporter.simulator.journal import Journal, SeenRequest
     from exporter.simulator.tenant import SimulatedTenant
@@ -39,27 +38,7 @@ SMALL, MEDIUM = (50, 3500), (500, 5000)
 IDENTITY_LIMITS = Limits(per_tenant=8000, per_app=75_000)
 DEFAULT_TOP, LARGEST_TOP = 100, 999
 OPTIONS = frozenset({"$filter", "$select", "$top", "$count", "$skiptoken"})
-READERS_KEPT, KEPT_SECONDS = 500, 3600.0
 COUNT_TEXT = "text/plain"
-
-
-@dataclass(slots=True)
-class _Reading:
-    """One list as it was when its first page was asked for, at `began`; of one read to its end, the last page."""
-
-    tenant_id: str
-    path: str
-    ids: Sequence[str]
-    began: float
-    start: int = 0
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.ids)
-
-    def page(self, offset: int, end: int) -> Sequence[str]:
-        """Return the ids of a page."""
-        return self.ids[max(0, offset - self.start) : max(0, end - self.start)]
 
 
 class Lists:
@@ -68,7 +47,7 @@ class Lists:
     def __init__(self, journal: Journal, now: Callable[[], float]) -> None:
         self._journal = journal
         self._now = now
-        self._readings: dict[str, _Reading] = {}
+        self._readings: Readings[str] = Readings(now)
 
     def price(self, request: SeenRequest, tenant: SimulatedTenant) -> tuple[int, int]:
         """Return what a request costs, in resource units, and how many the tenant has in ten seconds."""
@@ -108,28 +87,27 @@ class Lists:
             kept = ((key, text) for key, text in request.query.items() if key != "$skiptoken")
             options = "".join(f"{key}={quote(text, safe='')}&" for key, text in kept)
             body["@odata.nextLink"] = f"{origin}{request.path}?{options}$skiptoken={name}_{end}"
-        shown = reading.page(offset, end)
-        body["value"] = [{key: users.get(one, {"id": one}).get(key) for key in names} for one in shown]
+        body["value"] = [
+            {key: users.get(one, {"id": one}).get(key) for key in names} for one in reading.page(offset, end)
+        ]
         answer = json_answer(body, content_type="application/json;odata.metadata=minimal;charset=utf-8")
 
         def on_sent() -> None:
             if end >= reading.end:
-                reading.ids, reading.start = shown, offset
+                reading.finish(offset)
                 self._journal.note_served(request, token.tenant_id, token.client_id, 0)
 
         return Answer(answer.status, answer.body, answer.headers, on_sent)
 
-    def _reading(self, request: SeenRequest, tenant: SimulatedTenant, token: IssuedToken) -> tuple[str, _Reading, int]:
+    def _reading(
+        self, request: SeenRequest, tenant: SimulatedTenant, token: IssuedToken
+    ) -> tuple[str, Reading[str], int]:
         """Return the reading that a request continues or begins, and the offset that it has reached."""
-        skiptoken, now = request.query.get("$skiptoken"), self._now()
-        self._forget(now)
+        skiptoken = request.query.get("$skiptoken")
         if skiptoken is None:
-            name = secrets.token_urlsafe(24)
-            ids = self._chosen(request, tenant, token)
-            self._readings[name] = _Reading(tenant.tenant_id, request.path, ids, began=now)
-            return name, self._readings[name], 0
+            return *self._readings.begin(tenant.tenant_id, request.path, self._chosen(request, tenant, token)), 0
         name, _, offset = skiptoken.rpartition("_")
-        found = self._readings.get(name)
+        found = self._readings.find(name)
         if found is not None and found.tenant_id != tenant.tenant_id:
             self._journal.breach(f"{request.endpoint}: a page of another tenant was asked for")
         if found is None or (found.tenant_id, found.path) != (tenant.tenant_id, request.path):
@@ -137,14 +115,6 @@ class Lists:
         if "$filter" in request.query:
             self._want_filter(request)
         return name, found, int(offset)
-
-    def _forget(self, now: float) -> None:
-        """Forget the oldest readings: their page tokens expire."""
-        while self._readings:
-            oldest = next(iter(self._readings))
-            if len(self._readings) <= READERS_KEPT and now - self._readings[oldest].began < KEPT_SECONDS:
-                return
-            del self._readings[oldest]
 
     def _chosen(self, request: SeenRequest, tenant: SimulatedTenant, token: IssuedToken | None = None) -> list[str]:
         users = tenant.directory.users(self._now())

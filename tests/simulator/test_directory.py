@@ -271,7 +271,7 @@ def test_a_large_directory_is_light() -> None:
 
 
 def test_page_tokens_expire(visit: Any, new_tenant: Any) -> None:
-    """The last page can be asked for twice; of a list that was begun more than an hour ago no page is left."""
+    """The last page can be asked for twice; ten minutes after that no page is left."""
     people = [user(number) for number in range(32)]
     tenant = new_tenant(directory=FixedDirectory(people=people), consented={CLIENT_ID: ALL})
 
@@ -281,8 +281,7 @@ def test_page_tokens_expire(visit: Any, new_tenant: Any) -> None:
             pages = [await visitor.get(first.json["@odata.nextLink"]) for _ in range(2)]
             assert [len(page.json["value"]) for page in pages] == [12, 12]
             assert pages[0].json == pages[1].json
-            visitor.clock.ahead += 3600
-            visitor.tokens.clear()
+            visitor.clock.ahead += 600
             late = await visitor.get(first.json["@odata.nextLink"])
             assert (late.status, late.code) == (400, "Directory_ExpiredPageToken")
 
