@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from exporter.simulator import AuditLog, Ending, Fault, GeneratedPopulation
+import pytest
+
+from exporter.simulator import POLICY_READ, AuditLog, Ending, Fault, FixedPopulation, GeneratedPopulation, SimulatedApp
+from tests.directory.populations import population
 from tests.extras.audit import AUDITS, DELETED, FAMILY, act, check_counts, happened, readings, shown, with_events
+from tests.extras.test_precedence import polls
 from tests.manual_clock import ManualClock, run
-from tests.running import HOUR, NAME_MARK, restarted, running, simulated
+from tests.running import CLIENT_ID, DETAILS, HOUR, NAME_MARK, SECRET, configured, people, restarted, running, simulated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
     from exporter.simulator import SimulatedTenant
 
 DAY = 24 * HOUR
+ROLES = frozenset({"AuditLog.Read.All", "User.Read.All", POLICY_READ})
 CROWDED_DAY = 2
 
 
@@ -140,3 +146,31 @@ def test_an_exhausted_budget_is_seen_and_made_up_for(tmp_path: Path) -> None:
             assert daemon.log_lines("more than 30 pages")
 
     run(main)
+
+
+def test_with_everything_together_no_report_is_late() -> None:
+    """Both extras, populations and a crowded log: the pages of the report come when they would, 5 in 10 s at most."""
+    pages: dict[bool, list[float]] = {}
+    employees = population("employees", filter="accountEnabled eq true")
+
+    async def main(clock: ManualClock) -> None:
+        for on in (False, True):
+            app = SimulatedApp(client_id=CLIENT_ID, secret=SECRET, roles=ROLES)
+            tenant = simulated(1, population=FixedPopulation(people(900)), page_size=100, apps=[app])
+            more: dict[str, Any] = {"extras": ("events", "methods_policy"), "populations": (employees,)} if on else {}
+            configure = partial(configured, sources=(DETAILS,), **more)
+            async with running(clock, tenant, configure=configure) as daemon:
+                began = clock.monotonic()
+                for _ in range(4):
+                    act(daemon, tenant, 2_000)
+                    await clock.sleep(HOUR)
+                seen = [one for one in daemon.simulation.requests if one.endpoint != "token"]
+                pages[on] = [one.at - began for one in seen if one.endpoint == DETAILS]
+                assert daemon.simulation.peak_requests()[CLIENT_ID, tenant.tenant_id] <= 5
+                assert {one.status for one in seen} == {200}
+                if on:
+                    await check_counts(daemon, tenant)
+
+    run(main)
+    assert len(polls(pages[True])) == 4
+    assert polls(pages[True]) == [pytest.approx(poll, abs=0.1) for poll in polls(pages[False])]
