@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.errors import PollError, Reason
+from exporter.facts import EXTRAS
 from exporter.logs import fields
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ class Collector:
         except PollError:
             raise
         except TimeoutError:
+            limit = "time" if source in EXTRAS else "poll_timeout"  # that of an extra is no setting
             raise PollError(
-                Reason.TIMEOUT, f"the poll did not end within its poll_timeout of {self._tenant.poll_timeout:.0f} s"
+                Reason.TIMEOUT, f"the poll did not end within its {limit} of {self._tenant.poll_timeout:.0f} s"
             ) from None
         except Exception:
             log.exception(

@@ -141,6 +141,7 @@ def test_its_failure_costs_nothing_but_itself(fault: Fault, reason: str) -> None
             assert len(daemon.polls_at(tenant)) == 4
             (line,) = daemon.log_lines("level=warn", "poll failed")
             assert f"reason={reason}" in line
+            assert "poll_timeout" not in line, "an extra has no such setting"
             daemon.simulation.faults.clear()
             await clock.sleep(1.5 * HOUR)
             again = await daemon.scrape()
