@@ -75,7 +75,7 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], version: str) -> Argu
     """Read the command line and the variables; the flag wins.
 
     Raises ConfigError, with every problem, where a command or flag is unknown; else wrong values stand in `problems`,
-    so that they can be told together with what is wrong in the files.
+    so that they can be said together with what is wrong in the files.
     """
     words, flags = _sorted_out(argv)
     if not words and {"-h", "--help"} & set(flags):

@@ -51,7 +51,7 @@ class Clock:
 
     @asynccontextmanager
     async def timeout(self, delay: float) -> AsyncIterator[None]:
-        """Cancel the body `delay` seconds from now and raise `TimeoutError` in its place."""
+        """Cancel the body `delay` seconds from now and raise `TimeoutError` instead."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(None) as scope:
             timer = self.call_later(max(delay, 0), lambda: scope.reschedule(loop.time()))

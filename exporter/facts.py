@@ -92,7 +92,7 @@ class Resource:
     """A resource of Graph: its `name` (the `endpoint` label), its path below the origin, the permission it needs.
 
     Most take an application permission; a `delegated` one only works for a person who signed in. An `eventual` one is
-    an advanced query of the directory, which wants to be told that its answer may lag.
+    an advanced query of the directory, which must say that its answer may lag.
     """
 
     name: str

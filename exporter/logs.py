@@ -31,7 +31,7 @@ RATIONED = "aiohttp.server"
 QUEUE_LINES = 10_000
 CLOSING_SECONDS = 0.5
 CLIENTS_FAULT = "a client sent something that is not HTTP, or left early"
-BUG = "a request met a bug of the exporter: please report it"
+BUG = "a request found a bug of the exporter: please report it"
 
 
 def fields(**values: object) -> dict[str, dict[str, object]]:

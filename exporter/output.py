@@ -26,7 +26,7 @@ def put(content: str | bytes) -> None:
         stream.flush()
     except BrokenPipeError:
         _give_up(stream)
-    except BaseException:  # also when we are told to end while nobody reads
+    except BaseException:  # also a signal to end while nobody reads
         _give_up(stream)
         raise
 

@@ -21,7 +21,7 @@ RECONCILE, SERIES = "reconcile", "series"
 PREFIX = "population "
 #: So many series of one tenant deserve a second look.
 MANY_SERIES = 1000
-#: What is told of a population besides its users: up, members, missing users, last success.
+#: What is said of a population besides its users: up, members, missing users, last success.
 BESIDE = 4
 
 
@@ -96,8 +96,10 @@ class PopulationCheck:
         except PollError as error:
             sentence = self._advice_of(USERS.name, USERS.application_id, error)
             return Finding(self.tenant.name, RECONCILE, ok=False, sentence=sentence)
-        told = ", ".join(f"{number} {word}" for word, number in users.items())
-        return Finding(self.tenant.name, RECONCILE, ok=True, sentence=f"the directory has these enabled users: {told}")
+        numbers = ", ".join(f"{number} {word}" for word, number in users.items())
+        return Finding(
+            self.tenant.name, RECONCILE, ok=True, sentence=f"the directory has these enabled users: {numbers}"
+        )
 
     def _advice(self, resource: Resource, error: PollError) -> str:
         return self._advice_of(resource.permission.name, resource.permission_id, error)

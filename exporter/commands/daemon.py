@@ -1,4 +1,4 @@
-"""The daemon: serves, polls, reloads, until it is told to stop; and the order in which it all closes."""
+"""The daemon: serves, polls, reloads, until it is asked to stop; and the order in which it all closes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Exporter:
         self._network = AsyncExitStack()
 
     async def run(self, announce: Callable[[str], None] = lambda _: None) -> None:
-        """Serve until `stop`; `announce` is told each address that is listened on."""
+        """Serve until `stop`; `announce` gets each address that is listened on."""
         self._reloading.note_loaded()
         self._reloading.note_web_warnings()
         served = Served(

@@ -141,7 +141,7 @@ def _age(index: Index, tenant: str, source: str, population: str, at: float) -> 
 
 
 def _people(found: Iterable[Series], population: str) -> list[Series]:
-    """Leave guests out of the headline, where user types are told."""
+    """Leave guests out of the headline, where user types are known."""
     return [one for one in found if population != ALL or one.labels.get("user_type") != "guest"]
 
 

@@ -186,5 +186,5 @@ def _hint(status: int) -> str:
 
 
 def problem(location: str, url: str, error: HttpError) -> ConfigError:
-    """Return what is told of an address that did not answer."""
+    """Return what is said of an address that did not answer."""
     return ConfigError([Problem(location, f"{url} {error}")])

@@ -99,7 +99,7 @@ def refuse_bad_arguments(arguments: Arguments) -> None:
 
 @contextmanager
 def gathering(problems: list[Problem]) -> Iterator[None]:
-    """Let the next file be read too, so that all problems are told at once."""
+    """Let the next file be read too, so that all problems are said at once."""
     try:
         yield
     except ConfigError as error:

@@ -70,7 +70,7 @@ def _log_without_text(loop: asyncio.AbstractEventLoop, context: dict[str, object
     """Log what the loop has to say of a callback that failed; of the exception only its type."""
     del loop
     kind = type(context.get("exception")).__name__
-    log.error("the event loop met an error", extra=fields(what=context.get("message"), exception=kind))
+    log.error("an error in the event loop", extra=fields(what=context.get("message"), exception=kind))
 
 
 def run(arguments: Arguments, _progress: Progress) -> int:

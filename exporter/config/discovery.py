@@ -77,7 +77,7 @@ def load_discovery(path: Path, environ: Mapping[str, str], output: Path | None, 
 
 
 def _governing(top: Section[schema.FilePart], context: LoadContext) -> Tenant | None:
-    """Make the tenant that looks after the others. Only whom to ask, and with what, is told of it."""
+    """Make the tenant that looks after the others. Only whom to ask, and with what, is known of it."""
     part = top.part.discover
     if part is UNSET:
         if not top.is_invalid("discover"):

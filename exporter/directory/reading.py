@@ -34,7 +34,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One place in the configuration that names a list."""
+    """One path of the configuration that names a list."""
 
     population: Population
     bit: int

@@ -21,7 +21,7 @@ LOOKS_WHILE_SETTLING = 30
 
 
 class LastGood(Generic[Loaded]):
-    """`good` was loaded from files and is in force. `problems` keep what the files say now from taking its place.
+    """`good` was loaded from files and is in force. `problems` keep what the files say now from replacing it.
 
     `load` reads the files again, in a thread, and gets what is in force; it raises UnusableConfigError. `use` puts what
     was loaded into force, or returns the problems that forbid it; then nothing may have changed.

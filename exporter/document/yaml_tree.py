@@ -2,7 +2,7 @@
 
 The tree is built from PyYAML's events with a stack of our own: the library's composer recurses in C, and a hostile file
 overflows that stack. Types are left to the reader of the tree, so `no`, `1e3` and `2026-01-01` are texts where a text
-is asked for. Of PyYAML's messages only the kind and the place are used, because their texts quote the file.
+is asked for. Of PyYAML's messages only the kind and the position are used, because their texts quote the file.
 """
 
 from __future__ import annotations
@@ -124,9 +124,9 @@ class _Tree:
             case yaml.ScalarEvent():
                 _refuse_tag(event)
                 null = event.implicit[0] and not event.style and event.value in NULLS
-                self._place(event, Text(*_position(event), event.value, null))
+                self._add(event, Text(*_position(event), event.value, null))
             case yaml.AliasEvent():
-                self._place(event, self._anchored(event))
+                self._add(event, self._anchored(event))
             case yaml.CollectionStartEvent():
                 _refuse_tag(event)
                 if len(self.stack) == MAX_DEPTH:
@@ -136,7 +136,7 @@ class _Tree:
                 self.stack.append(_Open(event))
             case yaml.CollectionEndEvent():
                 done = self.stack.pop()
-                self._place(done.event, _closed(done))
+                self._add(done.event, _closed(done))
             case yaml.DocumentStartEvent():
                 self.documents += 1
                 if self.documents > 1:
@@ -155,7 +155,7 @@ class _Tree:
             )
         return node
 
-    def _place(self, event: yaml.NodeEvent, node: Node) -> None:
+    def _add(self, event: yaml.NodeEvent, node: Node) -> None:
         if event.anchor is not None and not isinstance(event, yaml.AliasEvent):
             self.anchors[event.anchor] = node
         if self.stack:

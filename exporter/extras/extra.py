@@ -46,7 +46,7 @@ class Reading:
 
 
 def explained(name: ExtraName, error: PollError) -> PollError:
-    """Say what `error` means for an extra: in place of one that is not there, no other source can be chosen."""
+    """Say what `error` means for an extra: no other source can be chosen where one is not there."""
     if error.reason is not Reason.RETIRED:
         return error
     resource = EXTRAS[name].resource.name

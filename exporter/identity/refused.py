@@ -43,7 +43,7 @@ _any_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def refused_by_entra(answer: Answer, consent: str, now: float) -> PollError:
-    """Read what Entra's token endpoint answered, or somebody in its place.
+    """Read what Entra's token endpoint answered, or somebody instead.
 
     `consent` is the address where an administrator consents, `now` the wall clock.
     """
@@ -60,7 +60,7 @@ def refused_by_entra(answer: Answer, consent: str, now: float) -> PollError:
 
 
 def refused_by_machine(answer: Answer, consent: str, now: float) -> PollError:
-    """Read what the managed identity endpoint answered, or somebody in its place. Some pass on what Entra said."""
+    """Read what the managed identity endpoint answered, or somebody instead. Some pass on what Entra said."""
     endpoint = "the managed identity endpoint"
     if answer.status == HTTPStatus.OK:
         return _no_token(answer, endpoint)

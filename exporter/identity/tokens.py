@@ -109,7 +109,7 @@ class TokenSource:
                 await self._renew()
             if self._failure is not None:
                 raise self._failure
-            if self._held is None:  # rejected between the answer and our turn
+            if self._held is None:  # rejected between the answer and now
                 await self._renew()
             assert self._held is not None
             return self._held

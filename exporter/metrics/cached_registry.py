@@ -1,4 +1,4 @@
-"""A registry of prometheus_client that remembers how its collectors were written, and writes anew what has changed."""
+"""A registry of prometheus_client that remembers how its collectors were written, and writes only what has changed."""
 
 from __future__ import annotations
 

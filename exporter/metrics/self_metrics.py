@@ -1,6 +1,6 @@
 """What the exporter says of itself: `entra_exporter_…`, `process_…` and `python_info`.
 
-With `written`, the place that speaks to prometheus_client. Everything sits on a registry of its own, made by the
+With `written`, the only module that uses prometheus_client. Everything sits on a registry of its own, made by the
 constructor.
 """
 

@@ -1,4 +1,4 @@
-"""An extra of one tenant: polled as a report is, at its interval, and told of in families of its own."""
+"""An extra of one tenant: polled as a report is, at its interval, with families of its own."""
 
 from __future__ import annotations
 

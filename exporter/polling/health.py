@@ -1,4 +1,4 @@
-"""What is told of each tenant and source besides its report: the families of the contract's section on health."""
+"""What is said of each tenant and source besides its report: the families of the contract's section on health."""
 
 from __future__ import annotations
 

@@ -47,10 +47,10 @@ class PollLog:
                 self._say(logging.INFO, "first report", users=found.users)
 
     def _say(self, level: int, message: str, **more: object) -> None:
-        log.log(level, message, extra=fields(tenant=self.view.tenant.name, source=self.view.told()[0], **more))
+        log.log(level, message, extra=fields(tenant=self.view.tenant.name, source=self.view.described()[0], **more))
 
 
 def poll_log(view: View) -> PollLog:
     """Make the log of the poll that begins now."""
     newest = view.history.newest()
-    return PollLog(view, view.told()[1].error, newest.source if newest else view.preferred, view.state())
+    return PollLog(view, view.described()[1].error, newest.source if newest else view.preferred, view.state())

@@ -37,7 +37,7 @@ class Poller:
     """Polls one source of one tenant, or an extra, for as long as it runs, and keeps its snapshot in the store.
 
     `slot` is entered for the time of a poll, with how late it is; `token_number` tells which token the next request
-    goes with; `times` are told when a report is polled next.
+    goes with; `times` learn when a report is polled next.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class Poller:
         return self._keeper.running() if self._keeper is not None else nullcontext()
 
     def _next_due(self) -> float:
-        now, (_, record) = self._clock.monotonic(), self._view.told()
+        now, (_, record) = self._clock.monotonic(), self._view.described()
         if record.error is None:
             return self._schedule.after_success(now)
         return self._schedule.after_failure(now, record.failures_in_a_row, record.error)

@@ -51,9 +51,9 @@ class Shown:
     """One complete report of `source`, or reading of an extra: its rendered lines, its times, a report's totals.
 
     `completed_at` is when its poll ended, in seconds since the epoch; `completed` and `missed` are on the monotonic
-    clock: the same moment, and the one from which it is stale because a poll did not take place (only a report that
+    clock: the same moment, and the one from which it is stale because no poll happened (only a report that
     was kept over a restart has that). `statuses` are users by registration status, over all splits. `populations` are
-    the populations that it told of, by name. `judged_…` are the totals without guests, which a target judges.
+    the populations that it counted, by name. `judged_…` are the totals without guests, which a target judges.
     `phone_users` depend on a phone for MFA; None where the source does not say.
     """
 

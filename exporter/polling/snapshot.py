@@ -173,8 +173,8 @@ class SnapshotStore:
         for extra in (one.extra for one in snapshots if one.extra is not None):
             extras[extra.tenant].append(extra)
         for status in (one.status for one in snapshots if one.status is not None):
-            told = extras.get(status.tenant)
-            yield status if told is None else replace(status, extras=tuple(sorted(told, key=lambda one: one.extra)))
+            found = extras.get(status.tenant)
+            yield status if found is None else replace(status, extras=tuple(sorted(found, key=lambda one: one.extra)))
 
     async def joined(self, form: Format) -> Joined:
         """Join the exposition, families together. What is replaced while it is read is left as it was."""

@@ -30,7 +30,7 @@ def status(
     fallback: str | None,
     parts: tuple[Coverage, ...] = (),
 ) -> Status:
-    """Make the status of `tenant` from the record of the source that is told of.
+    """Make the status of `tenant` from the record of the source that is described.
 
     `fallback` says why it is not the preferred one; `parts` are its populations.
     """

@@ -47,12 +47,12 @@ LOOK_SECONDS = 1.0
 WRITE_SECONDS = 5.0
 #: All files are read at the start, by a disk that may be slow.
 READ_SECONDS = 60.0
-#: So long the file of a tenant that is no longer configured stays: a mistake in the configuration is mended by then.
+#: So long the file of a tenant that is no longer configured stays: a mistake in the configuration is corrected by then.
 LEFT_SECONDS = 86_400.0
 
 
 class ReportStorage:
-    """The directory at `path`. `write_failed` is told of each file that could not be written."""
+    """The directory at `path`. `write_failed` is called for each file that could not be written."""
 
     def __init__(self, path: Path, clock: Clock, write_failed: Callable[[], None]) -> None:
         self._path = path

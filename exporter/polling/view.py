@@ -1,4 +1,4 @@
-"""What a poller shows now, out of its history and the time: which source is told of, its state, its lines."""
+"""What a poller shows now, out of its history and the time: which source is described, its state, its lines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One tenant's history as it is shown; `preferred` is the source that is told of while no report is shown.
+    """One tenant's history as it is shown; `preferred` is the source that is described while no report is shown.
 
     That of an extra has no state and no row on the status page: it has families of its own.
     """
@@ -45,14 +45,14 @@ class View:
         newest = self.history.newest()
         return newest.source if newest is not None and self._is_shown(newest) else None
 
-    def told(self) -> tuple[str, SourceRecord]:
-        """Give the source that health is told of: the one whose report is shown or, while none is, the preferred."""
+    def described(self) -> tuple[str, SourceRecord]:
+        """Give the source whose health is shown: the one whose report is shown or, while none is, the preferred."""
         source = self.shown_source() or self.preferred
         return source, self.history.records[source]
 
     def state(self) -> State:
-        """Tell the state of the report that is told of."""
-        _, record = self.told()
+        """Tell the state of the report that is described."""
+        _, record = self.described()
         if record.report is None:
             return State.PENDING
         return record.report.state(record.error, self.clock.monotonic(), self.tenant.max_staleness)
@@ -63,10 +63,10 @@ class View:
         if newest is not None and newest.lines and not self._is_shown(newest):
             newest = self._expire(newest)
         lines = self._lines(newest) if newest is not None else NO_LINES
-        source, record = self.told()
+        source, record = self.described()
         if self.is_extra:
-            told = render(extra_health(source, record), tenant=self.tenant.name)
-            return Snapshot({**lines, **told}, extra=extra_status(self.tenant.name, source, record))
+            health = render(extra_health(source, record), tenant=self.tenant.name)
+            return Snapshot({**lines, **health}, extra=extra_status(self.tenant.name, source, record))
         state, interval = self.state(), self.tenant.poll_interval
         samples = [*health_samples(self.history.records, source, state=state, interval=interval)]
         parts: tuple[Coverage, ...] = ()

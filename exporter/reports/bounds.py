@@ -1,4 +1,4 @@
-"""How much an answer may hold, told from its bytes before any object is made of it."""
+"""How much an answer may hold, judged by its bytes before any object is made of it."""
 
 from __future__ import annotations
 

@@ -45,16 +45,16 @@ def server_context(ca_file: Path) -> ssl.SSLContext:
     return _context(leaf, key, ca_file.with_name("server.pem"))
 
 
-def _context(leaf: x509.Certificate, key: ec.EllipticCurvePrivateKey, place: Path) -> ssl.SSLContext:
+def _context(leaf: x509.Certificate, key: ec.EllipticCurvePrivateKey, file: Path) -> ssl.SSLContext:
     """Return a server's context. OpenSSL takes keys from files only, so the key lies in one for a moment."""
-    place.touch(mode=0o600)
-    place.write_bytes(
+    file.touch(mode=0o600)
+    file.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + leaf.public_bytes(serialization.Encoding.PEM)
     )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(place)
-    place.unlink()
+    context.load_cert_chain(file)
+    file.unlink()
     return context
 
 

@@ -1,4 +1,4 @@
-"""Paging as the report does it: a chain of pages over one state of the data, told apart by its `$skiptoken`."""
+"""Paging as the report does it: a chain of pages over one state of the data, distinguished by its `$skiptoken`."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ TICKS = 10_000_000  # .NET's, hence the seven digits
 
 def user_name(desk: int, tenure: int) -> tuple[str, str]:
     """First and last name of the person who sits at this desk for the time being."""
-    turn = desk * 7 + tenure * 13
-    return FIRST[turn % len(FIRST)], LAST[(turn // len(FIRST) + desk) % len(LAST)]
+    mixed = desk * 7 + tenure * 13
+    return FIRST[mixed % len(FIRST)], LAST[(mixed // len(FIRST) + desk) % len(LAST)]
 
 
 def identifier(seed: int, desk: int, person: int) -> str:

@@ -70,7 +70,7 @@ class GeneratedPopulation:
 
     `maturity` (0 to 1) is how far the tenant has come on day 0; `guests` and `admins` are shares. Day 0 is `epoch`
     (seconds since the epoch), and a day takes `day_seconds` of the clock: fewer than 86400 for a tenant in fast motion.
-    The data are computed anew every `period_seconds` and are `lag_seconds` old by then. `mark` is put into every name,
+    The data are computed again every `period_seconds` and are `lag_seconds` old by then. `mark` is put into every name,
     so that a test can look for it where no name may ever be.
     """
 

@@ -36,7 +36,7 @@ NOT_MFA = frozenset({"email", "securityQuestion", "appPassword", "qrCode"})
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One combination of methods: how often it is met in a laggard and in a modern tenant, and what follows from it."""
+    """One combination of methods: how often a laggard and a modern tenant have it, and what follows from it."""
 
     laggard: float
     modern: float

@@ -87,7 +87,7 @@ class Logins:
     """Says whether a login is right, at a price that a flood of wrong ones cannot raise.
 
     Comparisons go one at a time. Connections that have sent no wrong login yet come first, but for every fourth time;
-    among their like, clients of different addresses are served in turn.
+    among their like, clients of different addresses are served one after the other.
     """
 
     def __init__(self) -> None:

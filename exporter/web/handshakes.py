@@ -73,7 +73,7 @@ class Unfinished(Protocol):
 
 
 class Handshakes:
-    """Those under way, oldest first. `count` is told of each that failed."""
+    """Those under way, oldest first. `count` is called for each that failed."""
 
     def __init__(self, clock: Clock, count: Callable[[HandshakeFailure], None]) -> None:
         self._clock = clock

@@ -47,7 +47,7 @@ class Crowd:
     def dismiss_oldest(self) -> bool:
         """End the oldest that is still there; False when there is none.
 
-        It is told to leave, and has left when the event loop has come round to it.
+        It is asked to leave, and has left when the event loop has come round to it.
         """
         while self._there:
             oldest = self._there.pop(0)

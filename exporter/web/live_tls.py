@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class LiveContext:
-    """The context that counts now. A whole new one takes its place when a file changes.
+    """The context that counts now. A whole new one replaces it when a file changes.
 
-    Changing a context in place would leave its versions and its rule for client certificates as they were, and would
+    Changing the same context would leave its versions and its rule for client certificates as they were, and would
     honour sessions that it made under the old authority.
     """
 
@@ -21,7 +21,7 @@ class LiveContext:
         self._followers: list[Callable[[], None]] = []
 
     def follow(self, when_replaced: Callable[[], None]) -> None:
-        """Call `when_replaced` whenever another context takes the place."""
+        """Call `when_replaced` whenever another context replaces it."""
         self._followers.append(when_replaced)
 
     def replace(self, context: ssl.SSLContext) -> None:

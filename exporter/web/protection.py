@@ -57,7 +57,7 @@ class WebProtection:
         return self._live
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of every answer; the operator's take the place of ours."""
+        """Return the headers of every answer; the operator's replace ours."""
         return {**answers.SAFE_HEADERS, **self.config.headers}
 
     async def check(self, request: web.BaseRequest) -> web.Response | None:

@@ -77,7 +77,7 @@ class Answer:
                 await self._write(response, parts if request.method == "GET" else ())
                 await response.write_eof()
             finished = True
-        except (TimeoutError, ConnectionError):  # too slow, or gone: nobody is there to be told
+        except (TimeoutError, ConnectionError):  # too slow, or gone: nobody is there to answer
             pass
         finally:
             if not finished:  # also when we stop

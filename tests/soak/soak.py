@@ -185,7 +185,14 @@ class Soak:
     def check_end(self) -> None:
         """What is seen only in the end: the whole log, and how hard Graph was asked."""
         log = self._daemon.log.read_text()
-        for canary in (TOKEN_BEGINS, SECRET, NAME_MARK, "Traceback", "a bug of the exporter", "the event loop met"):
+        for canary in (
+            TOKEN_BEGINS,
+            SECRET,
+            NAME_MARK,
+            "Traceback",
+            "a bug of the exporter",
+            "an error in the event loop",
+        ):
             assert canary not in log, f"{canary} is in the log: {log[log.index(canary) - 500 :][:1500]}"
         for (_, tenant_id), peak in self._simulation.peak_requests().items():
             assert peak <= (LIMIT_OF_APP if tenant_id is None else LIMIT_OF_TENANT), f"{peak} requests in ten seconds"
