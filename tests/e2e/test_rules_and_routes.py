@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -216,3 +217,33 @@ def test_texts_of_an_end(tmp_path: Path) -> None:
     assert rendered("text", message, tmp_path).startswith("RESOLVED: contoso: ")
     assert rendered("slack.color", message, tmp_path) == "good"
     assert rendered("link", message, tmp_path) == "http://alertmanager.example.com/#/alerts?receiver=identity-urgent"
+
+
+LABELLED = """
+rule_files: [entra-mfa-recording.yml, entra-mfa-alerts.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'entra_tenant_info{tenant="contoso",label_owner="north",label_tier="gold"}', values: 1x30 stale}
+      - {series: 'entra_tenant_info{tenant="fabrikam"}', values: 1x30 stale}
+      - {series: 'entra_report_state{tenant="contoso",source="s",state="expired"}', values: 1x30 stale}
+      - {series: 'entra_report_state{tenant="fabrikam",source="s",state="expired"}', values: 1x30 stale}
+    promql_expr_test:
+      - expr: count by (tenant, owner, tier) (max_over_time(ALERTS{alertname="EntraReportExpired"}[20m]))
+        eval_time: 34m
+        exp_samples:
+          - {labels: '{tenant="contoso", owner="north", tier="gold"}', value: 1}
+          - {labels: '{tenant="fabrikam", owner="none", tier="none"}', value: 1}
+"""
+
+
+def test_alerts_can_carry_your_labels(tmp_path: Path) -> None:
+    """After add-labels.sh every alert about a tenant has its labels, the same ones when no exporter lists it."""
+    for path in RULE_FILES:
+        shutil.copy(path, tmp_path)
+    script = DEPLOY / "prometheus" / "add-labels.sh"
+    subprocess.run([script, tmp_path / "entra-mfa-alerts.yml", "owner", "tier"], check=True)
+    (tmp_path / "labels.test.yml").write_text(LABELLED)
+    tested = promtool("test", "rules", str(tmp_path / "labels.test.yml"))
+    assert tested.returncode == 0, tested.stdout.decode()
