@@ -25,6 +25,7 @@ BENCHMARKS = {
     "hostile": "scrapes beside answers that are made to hurt, in 128 MiB",
     "where": "profiles of polls and scrapes: where the time goes",
     "prometheus": "what a real Prometheus says a scrape takes, beside nginx",
+    "rules": "what the shipped rules cost Prometheus, and the series that they add",
     "round": "rounds over thousands of tenants at Microsoft's limits",
 }
 

@@ -57,13 +57,13 @@ def measure(scale: Scale) -> Iterator[Figure]:
             client.seconds()
             (folder / "gzip").write_bytes(client.body)
         other, same = stack.enter_context(_same_bytes(folder))
-        targets = {"exporter": _place(exporter.said), "same": _place(same)}
+        targets = {"exporter": address(exporter.said), "same": address(same)}
         (folder / "prometheus.yml").write_text(CONFIG.format(interval=interval, **targets))
-        url = stack.enter_context(_prometheus(folder))
+        url = stack.enter_context(running_prometheus(folder))
         time.sleep(DISCOVERY_SECONDS + interval * scale.pick(15, 2))
         seconds = {job: _seen(url, job, "scrape_duration_seconds") for job in ("exporter", "same-bytes")}
         series = _seen(url, "exporter", "scrape_samples_scraped")
-        memory = _own(url, "process_resident_memory_bytes") / _own(url, "prometheus_tsdb_head_series")
+        memory = own_metric(url, "process_resident_memory_bytes") / own_metric(url, "prometheus_tsdb_head_series")
     if not (series and all(seconds.values())):
         raise SystemExit("Prometheus scraped nothing; was the machine too busy for the interval?")
     yield Figure(
@@ -77,7 +77,8 @@ def measure(scale: Scale) -> Iterator[Figure]:
     yield Figure("memory of Prometheus for each of these series", memory / 1024, "KiB")
 
 
-def _place(url: str) -> str:
+def address(url: str) -> str:
+    """Return host and port of a URL."""
     return urllib.parse.urlsplit(url).netloc
 
 
@@ -90,28 +91,31 @@ def _same_bytes(folder: Path) -> Iterator[tuple[str, str]]:
         with child("serving", "bytes", folder / "gzip", folder / "gzip") as bare:
             yield "a bare aiohttp server", bare.said
         return
-    port = _free_port()
+    port = free_port()
     folder.chmod(0o755)
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
-    with _running(nginx, "-e", "stderr", "-c", str(folder / "nginx.conf")):
+    with running(nginx, "-e", "stderr", "-c", str(folder / "nginx.conf")):
         yield "nginx", f"http://127.0.0.1:{port}/metrics"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
 
 
 @contextmanager
-def _prometheus(folder: Path) -> Iterator[str]:
-    port = _free_port()
+def running_prometheus(folder: Path) -> Iterator[str]:
+    """Run a Prometheus with the configuration in this folder; gives its URL."""
+    port = free_port()
     arguments = (f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address=127.0.0.1:{port}")
-    with _running("prometheus", f"--config.file={folder / 'prometheus.yml'}", *arguments):
+    with running("prometheus", f"--config.file={folder / 'prometheus.yml'}", *arguments):
         yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def _running(*command: str) -> Iterator[None]:
+def running(*command: str) -> Iterator[None]:
+    """Run a command during the body."""
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield
@@ -120,7 +124,7 @@ def _running(*command: str) -> Iterator[None]:
         process.wait()
 
 
-def _own(url: str, metric: str) -> float:
+def own_metric(url: str, metric: str) -> float:
     """Return what Prometheus says of itself."""
     with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
         text = answer.read().decode()

@@ -128,7 +128,7 @@ def _table() -> Json:
         q.covered(q.ALL, *BY),
         q.gap(q.ALL, *BY),
         q.coverage(q.ALL, *BY),
-        q.change(q.ALL, *BY),
+        q.signed(f"({q.change(q.ALL, *BY)})", "", *BY),
         q.gap(q.ALL, *BY, where='is_admin="true"'),
         q.age("entra_report_last_updated_timestamp_seconds", q.ALL_HEALTH, *BY),
         q.strong(q.ALL, *BY, where="", strengths="unknown"),
@@ -145,7 +145,7 @@ def _table() -> Json:
             Column("tenant", "Tenant", Look("none"), width=160, links=(OF_ROW,)),
             Column("D", "Without MFA", looks.dashed(looks.GAP), width=125, cell="color-text"),
             Column("E", "Coverage", looks.dashed(looks.COVERAGE), cell="gauge"),
-            Column("F", "7 days", looks.dashed(looks.POINTS), width=110, cell="color-text"),
+            Column("change", "7 days", looks.told_with_sign(GREEN, RED), width=110, cell="color-text"),
             Column("C", "Can do MFA", PLAIN, width=115),
             Column("B", "Users", PLAIN, width=95),
             Column("status", "Counted", looks.dashed(Look("none", mappings=(looks.COUNTED_WORDS,))), width=150),
@@ -158,7 +158,7 @@ def _table() -> Json:
         PLAIN,
         width=24,
         sort="Without MFA",
-        hide=("J",),
+        hide=("F", "J"),
     )
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from grafana.model import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Look, words
+
+if TYPE_CHECKING:
+    from grafana.model import Json
 
 DAY = 86_400
 DASH = "\N{EN DASH}"
@@ -38,6 +42,17 @@ STATUS_WORDS = words(
 STATE_WORDS = words(_1=("Fresh", GREEN), _2=("Stale", ORANGE), _3=("Expired", RED), _4=("Pending", GREY))
 COUNTED_WORDS = words(mfaCapable="can do MFA", mfaRegistered="registered for MFA")
 DONE_WORDS = words(_1=("Yes", GREEN), _0=("No", RED))
+
+
+def told_with_sign(rise: str, fall: str) -> Look:
+    """Color a change that is told with its sign; none is grey."""
+    colors = {r"\+0": GREY, r"\+.*": rise, "-.*": fall}
+    return Look("none", no_value=DASH, mappings=(*(_colored(*one) for one in colors.items()), NOTHING))
+
+
+def _colored(pattern: str, color: str) -> Json:
+    return {"type": "regex", "options": {"pattern": f"({pattern})", "result": {"color": color, "text": "$1"}}}
+
 
 COVERED = ((None, RED), (0.6, ORANGE), (0.8, GREEN))
 NOT_TOLD = "Not told by this source"

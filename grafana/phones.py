@@ -166,7 +166,7 @@ def phone_table(row_link: Json) -> Json:
         now,
         q.phone_dependent(q.ALL, *by, where=f"{MFA}, {q.ADMINS}"),
         q.phone_dependent(q.ALL, *by, where=f"{MFA}, {q.GUESTS}"),
-        f"{now} - {before}",
+        q.signed(f"({now} - {before})", "", *by),
         f"{now} * 0 + on (tenant) group_left () {_left(q.ALL_TENANTS, 'tenant')}",
     ]
     return table(
@@ -179,10 +179,11 @@ def phone_table(row_link: Json) -> Json:
             Column("A", "Phone only", dashed(DEPENDS), cell="color-text"),
             Column("B", "Administrators", dashed(DEPENDS), cell="color-text"),
             Column("C", "Guests", dashed(DEPENDS_INFO), cell="color-text"),
-            Column("D", "7 days", dashed(CHANGE), cell="color-text"),
+            Column("change", "7 days", looks.told_with_sign(RED, GREEN), cell="color-text"),
             Column("E", "Days left", dashed(DAYS), cell="color-text"),
         ],
         DEPENDS,
         width=24,
         sort="Phone only",
+        hide=("D",),
     )

@@ -98,10 +98,12 @@ def change(scope: str, *by: str, where: str = "", over: str = "7d") -> str:
     return f"100 * ({coverage(scope, *by, where=where)} - {before})"
 
 
-def signed(expr: str, unit: str) -> str:
+def signed(expr: str, unit: str, *by: str) -> str:
     """Give a change a label `change` that says it with its sign: Grafana has none."""
-    told_as = f'count_values("change", round({expr}, 0.1))'
-    return f'{expr} * on () group_left (change) label_replace({told_as}, "change", "+$1{unit}", "change", "([0-9.]+)")'
+    each = f"by ({', '.join(by)}) " if by else ""
+    told_as = f'count_values {each}("change", round({expr}, 0.1))'
+    plus = f'label_replace({told_as}, "change", "+$1{unit}", "change", "([0-9.]+)")'
+    return f"{expr} * on ({', '.join(by)}) group_left (change) {plus}"
 
 
 def strong(scope: str, *by: str, where: str, strengths: str) -> str:

@@ -100,7 +100,7 @@ def told(tenants: list[PastTenant]) -> Iterator[str]:
 
 
 @contextmanager
-def remembering(folder: Path) -> Iterator[Prometheus]:
+def remembering(folder: Path, version: int = 2) -> Iterator[Prometheus]:
     """Run a Prometheus during the body that remembers the past weeks."""
     file, data = folder / "history.om", folder / "tsdb"
     with file.open("w") as out:
@@ -109,6 +109,6 @@ def remembering(folder: Path) -> Iterator[Prometheus]:
     assert made.returncode == 0, made.stdout
     file.unlink()
     lookback = f"--query.lookback-delta={SELDOM_SECONDS + 60}s"
-    with prometheus_on(folder, "", lookback, "--storage.tsdb.retention.time=10y") as running:
+    with prometheus_on(folder, "", lookback, "--storage.tsdb.retention.time=10y", version=version) as running:
         yield running
     shutil.rmtree(data)

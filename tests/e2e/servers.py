@@ -126,10 +126,22 @@ def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
         yield running
 
 
+PROMETHEUS_3 = ROOT / ".e2e" / "prometheus3"
+
+
+def of_prometheus(command: str, version: int) -> str:
+    """Return the path of `prometheus` or `promtool`; version 3 is an extra, and the test is skipped without it."""
+    if version != 3:
+        return require(command)
+    if not (PROMETHEUS_3 / command).exists():
+        pytest.skip("Prometheus 3 is not installed; see tests/e2e/install_prometheus3.sh")
+    return str(PROMETHEUS_3 / command)
+
+
 @contextmanager
-def prometheus_on(folder: Path, config: str, *arguments: str) -> Iterator[Prometheus]:
+def prometheus_on(folder: Path, config: str, *arguments: str, version: int = 2) -> Iterator[Prometheus]:
     """Run a Prometheus during the body, with its data in `folder`/tsdb."""
-    program = require("prometheus")
+    program = of_prometheus("prometheus", version)
     (folder / "prometheus.yml").write_text(config)
     command = [
         program,
@@ -143,12 +155,7 @@ def prometheus_on(folder: Path, config: str, *arguments: str) -> Iterator[Promet
         yield Prometheus(f"http://{match[1]}")
 
 
-PROMTOOL_3 = ROOT / ".e2e" / "prometheus3" / "promtool"
-
-
 def promtool(*arguments: str, text: bytes = b"", version: int = 2) -> subprocess.CompletedProcess[bytes]:
-    """Run promtool, with `text` on its standard input; version 3 is an extra, and skipped where it is not there."""
-    if version == 3 and not PROMTOOL_3.exists():
-        pytest.skip("Prometheus 3 is not installed; see tests/e2e/install_prometheus3.sh")
-    command = [str(PROMTOOL_3) if version == 3 else require("promtool"), *arguments]
+    """Run promtool, with `text` on its standard input."""
+    command = [of_prometheus("promtool", version), *arguments]
     return subprocess.run(command, input=text, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

@@ -37,6 +37,13 @@ def remembered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
 
 
 @pytest.fixture(scope="module")
+def remembered_by_3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus 3 that remembers the same."""
+    with history.remembering(tmp_path_factory.mktemp("history3"), version=3) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the page that draws dashboards with Grafana's own components."""
     folder = tmp_path_factory.mktemp("page")
@@ -56,14 +63,25 @@ def by_tenant(answer: Answer) -> dict[str, float]:
     return {one["metric"]["tenant"]: float(one["value"][1]) for one in answer.result}
 
 
-@pytest.mark.parametrize("uid", BOARDS)
-def test_every_query_has_data(remembered: Prometheus, uid: str) -> None:
+def check_every_query(prometheus: Prometheus, uid: str) -> None:
     """As the dashboards open, each query of each panel brings data, and Prometheus has no remark on it."""
-    seen = Viewer(remembered, BOARDS[uid], {"tenant": "contoso"} if uid == COVERAGE else {}).everything()
+    seen = Viewer(prometheus, BOARDS[uid], {"tenant": "contoso"} if uid == COVERAGE else {}).everything()
     told = [(one["title"], answer) for one, answers in seen for answer in answers if one["title"] not in MAY_BE_EMPTY]
     empty = [(title, answer.expression) for title, answer in told if not answer.result]
     remarks = [(one["title"], answer.remarks) for one, answers in seen for answer in answers if answer.remarks]
     assert (empty, remarks) == ([], [])
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_every_query_has_data(remembered: Prometheus, uid: str) -> None:
+    """Every query has an answer from Prometheus 2."""
+    check_every_query(remembered, uid)
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_every_query_has_data_in_prometheus_3(remembered_by_3: Prometheus, uid: str) -> None:
+    """Every query has an answer from Prometheus 3, which has other rules for what lies at the edge of a range."""
+    check_every_query(remembered_by_3, uid)
 
 
 @pytest.mark.parametrize("uid", BOARDS)
@@ -112,6 +130,17 @@ def test_fleet_has_a_row_for_each_tenant(remembered: Prometheus) -> None:
     (total,) = panel(Viewer(remembered, BOARDS[FLEET]), "People without MFA")
     assert [named(total, one) for one in total.result] == [f"among {sum(by_tenant(users).values()):,.0f} users"]
     assert [float(one["value"][1]) for one in total.result] == [sum(gaps.values())]
+
+
+def test_changes_have_a_sign(remembered: Prometheus) -> None:
+    """The change of a week is told with its sign, of the coverage and of people who depend on a phone."""
+    for title, field in (("Tenants, the largest gap first", 5), ("Depend on a phone, the most first", 3)):
+        found = panel(Viewer(remembered, BOARDS[FLEET]), title)[field].result
+        changes = {one["metric"]["tenant"]: (one["metric"]["change"], float(one["value"][1])) for one in found}
+        assert len(changes) > 2
+        for told, value in changes.values():
+            assert told[0] == ("-" if round(value, 1) < 0 else "+")
+            assert float(told) == pytest.approx(value, abs=0.06)
 
 
 def test_movers_of_the_week(remembered: Prometheus) -> None:
