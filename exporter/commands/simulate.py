@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 #: Tells that a directory is one of ours, and holds how to reach the simulator: for `simulate control`.
 CONTROL_FILE = "simulation.json"
 CONFIG_FILE, TENANTS_FILE, SECRET_FILE, CA_FILE = "exporter.yml", "tenants.yml", "client-secret", "ca.pem"
+#: Nobody looks at the requests of a simulator that runs for hours; a test that does has a simulation of its own.
+REQUESTS_KEPT = 100
 #: poll_interval and max_staleness.
 TIMES = ("5m", "15m")
 TEXT = """# Written by `entra-mfa-exporter simulate`, and again when it starts again.
@@ -119,7 +121,8 @@ async def simulated(
     """Run the simulator for what `tenants` makes of the time, and for the partner of them all. Raises ConfigError."""
     clock = Clock()
     made = tenants(clock.time())
-    simulation = Simulation([*made, partner(made)], clock=clock, limits=limits, port=port)
+    everybody = [*made, partner(made)]
+    simulation = Simulation(everybody, clock=clock, limits=limits, port=port, requests_kept=REQUESTS_KEPT)
     try:
         await simulation.__aenter__()
     except OSError as error:

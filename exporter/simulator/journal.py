@@ -53,12 +53,16 @@ class Served:
 
 @dataclass(slots=True)
 class Journal:
-    """The records of a simulation. `counts` is by (endpoint, status) and never trimmed."""
+    """The records of a simulation: the newest `kept` of them. `counts` is by (endpoint, status) and never trimmed."""
 
-    requests: deque[SeenRequest] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
+    kept: int = REQUESTS_KEPT
+    requests: deque[SeenRequest] = field(init=False)
     counts: Counter[tuple[str, int]] = field(default_factory=Counter)
-    served: deque[Served] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
+    served: deque[Served] = field(init=False)
     breaches: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.requests, self.served = deque(maxlen=self.kept), deque(maxlen=self.kept)
 
     def answered(self, request: SeenRequest, status: int) -> None:
         """Note the status that a request got."""

@@ -17,7 +17,7 @@ from exporter.simulator.entra import Entra
 from exporter.simulator.faults import Faults
 from exporter.simulator.front_door import APP_SERVICE_PATH, FrontDoor
 from exporter.simulator.graph import Graph
-from exporter.simulator.journal import Journal, SeenRequest, Served
+from exporter.simulator.journal import REQUESTS_KEPT, Journal, SeenRequest, Served
 from exporter.simulator.limits import Limits, Throttle
 from exporter.simulator.lists import IDENTITY_LIMITS
 from exporter.simulator.ports import LOOPBACK, Port
@@ -44,6 +44,7 @@ class Simulation:
     id, may be changed at any time. The services keep their own time: it begins with the clock's and never jumps.
     `limits` are those of the reports, in requests, `directory_limits` those of the directory, in resource units.
     `aliases` are further addresses under which the services are reached, such as that of a relay in between.
+    `requests_kept` is how many requests, and reports that were read to their end, the journal remembers.
     """
 
     def __init__(
@@ -54,10 +55,11 @@ class Simulation:
         limits: Limits | None = None,
         directory_limits: Limits | None = None,
         port: int = 0,
+        requests_kept: int = REQUESTS_KEPT,
     ) -> None:
         self.tenants = {tenant.tenant_id: tenant for tenant in tenants}
         self.faults = Faults()
-        self.journal = Journal()
+        self.journal = Journal(requests_kept)
         self.tokens = TokenTable()
         self.throttle = Throttle(limits or Limits())
         self.directory_throttle = Throttle(directory_limits or IDENTITY_LIMITS)
