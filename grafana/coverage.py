@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grafana import looks
@@ -232,7 +233,7 @@ def _populations() -> Json:
             Column("E", "Target", looks.dashed(looks.SHARE)),
             Column("F", "Enabled users", looks.dashed(looks.PEOPLE)),
         ],
-        looks.PEOPLE,
+        replace(looks.PEOPLE, no_value="No population and no target is configured"),
         width=24,
         sort="Population",
         descending=False,

@@ -55,7 +55,7 @@ def _colored(pattern: str, color: str) -> Json:
 
 
 COVERED = ((None, RED), (0.6, ORANGE), (0.8, GREEN))
-NOT_TOLD = "Not told by this source"
+NOT_KNOWN = "Not known from this source"
 
 
 def dashed(look: Look) -> Look:
@@ -68,12 +68,12 @@ COVERAGE_LINES = Look("percentunit", decimals=0, minimum=0, maximum=1, by_series
 SHARE = Look("percentunit", ((None, BLUE),), decimals=1, minimum=0, maximum=1, no_value=DASH)
 POINTS = Look("suffix: points", ((None, RED), (-0.1, GREY), (0.1, GREEN)), decimals=1, no_value="No report a week ago")
 GAP = Look("locale", ((None, GREEN), (1, ORANGE)), decimals=0, no_value="No report")
-NO_ADMINS = Look("locale", ((None, GREEN), (1, RED)), decimals=0, no_value=NOT_TOLD)
-PEOPLE = Look("locale", decimals=0, minimum=0, no_value=NOT_TOLD)
-PEOPLE_LINES = Look("locale", decimals=0, minimum=0, by_series=True, no_value=NOT_TOLD)
+NO_ADMINS = Look("locale", ((None, GREEN), (1, RED)), decimals=0, no_value=NOT_KNOWN)
+PEOPLE = Look("locale", decimals=0, minimum=0, no_value=NOT_KNOWN)
+PEOPLE_LINES = Look("locale", decimals=0, minimum=0, by_series=True, no_value=NOT_KNOWN)
 NUMBER = Look("locale", ((None, BLUE),), decimals=0, minimum=0)
 STATE = Look("none", mappings=(STATE_WORDS,), no_value="Not polled")
-DATA_AGE = Look("s", ((None, GREEN), (1.5 * DAY, ORANGE), (2 * DAY, RED)), decimals=1, no_value=NOT_TOLD)
+DATA_AGE = Look("s", ((None, GREEN), (1.5 * DAY, ORANGE), (2 * DAY, RED)), decimals=1, no_value=NOT_KNOWN)
 POLL_AGE = Look("s", ((None, BLUE),), decimals=0, no_value="Never")
 SECONDS = Look("s", ((None, BLUE),), decimals=1, minimum=0)
 SECONDS_LINES = Look("s", minimum=0, by_series=True)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 MFA, RESET = 'need="mfa"', 'need="sspr"'
 _TENANT = q.ONE_HEALTH.rpartition(", ")[0]
 END = "entra_phone_delivery_end_timestamp_seconds"
-DEPENDS = Look("locale", ((None, GREEN), (1, RED)), decimals=0, no_value=looks.NOT_TOLD)
-DEPENDS_INFO = Look("locale", ((None, GREEN), (1, ORANGE)), decimals=0, no_value=looks.NOT_TOLD)
+DEPENDS = Look("locale", ((None, GREEN), (1, RED)), decimals=0, no_value=looks.NOT_KNOWN)
+DEPENDS_INFO = Look("locale", ((None, GREEN), (1, ORANGE)), decimals=0, no_value=looks.NOT_KNOWN)
 CHANGE = Look("locale", ((None, GREEN), (0, GREY), (1, RED)), decimals=0, no_value="No report a week ago")
 DAYS = Look("suffix: days", ((None, RED), (31, ORANGE), (92, GREEN)), decimals=0, no_value="No end here")
 NOT_READ = "methods_policy is not read"
@@ -31,7 +31,7 @@ CAMPAIGN_STATES = ("default", "enabled", "disabled")
 MIGRATION_WORDS = words(_1=("Not begun", ORANGE), _2=("In progress", ORANGE), _3=("Complete", GREEN))
 MIGRATION = Look("none", mappings=(MIGRATION_WORDS,), no_value=NOT_READ)
 MIGRATION_STATES = ("preMigration", "migrationInProgress", "migrationComplete")
-PACE = Look("suffix: days", ((None, GREEN),), decimals=0, no_value="Never")
+PACE = Look("suffix: days", ((None, RED), (0, GREEN)), decimals=0, no_value="Never")
 
 
 def _left(scope: str, *by: str) -> str:
@@ -70,14 +70,14 @@ def phones() -> list[Json]:
             width=3,
         ),
         stat(
-            "Reset by phone only",
+            "Reset by phone",
             "Users, but not guests, who can reset their password themselves by SMS or a call only.",
             Query(q.phone_dependent(q.ONE, where=f"{RESET}, {q.NOT_GUESTS}"), instant=True),
             DEPENDS_INFO,
             width=3,
         ),
         stat(
-            "Their change in 7 days",
+            "7 days' change",
             "How many more users, but not guests, depend on a phone than a week ago; it should be below zero.",
             Query(q.signed(f"({now} - {before})", ""), "{{change}}", instant=True),
             CHANGE,
@@ -85,7 +85,7 @@ def phones() -> list[Json]:
             text="name",
         ),
         stat(
-            "Nobody does in",
+            "None left in",
             "When nobody will depend on a phone any more, at the pace of the last week.",
             Query(f"7 * {now} / ({before} - {now} > 0)", instant=True),
             PACE,
@@ -181,6 +181,7 @@ def phone_table(row_link: Json) -> Json:
             Column("C", "Guests", dashed(DEPENDS_INFO), cell="color-text"),
             Column("change", "7 days", looks.told_with_sign(RED, GREEN), cell="color-text"),
             Column("E", "Days left", dashed(DAYS), cell="color-text"),
+            Column("source", "Source", Look("none"), width=250),
         ],
         DEPENDS,
         width=24,

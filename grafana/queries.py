@@ -65,10 +65,10 @@ def users(scope: str, *by: str, where: str = "", offset: str = "") -> str:
 
 
 def covered(scope: str, *by: str, where: str = "", offset: str = "") -> str:
-    """Users who can do MFA or, where the source does not tell that, have registered for it."""
+    """Users who can do MFA or, where the source does not say that, have registered for it; never both."""
     statuses = [", ".join(filter(None, (where, f'status="{word}"'))) for word in ("mfaCapable", "mfaRegistered")]
     capable, registered = (total("entra_registered_users", scope, *by, where=one, offset=offset) for one in statuses)
-    return f"({capable} or {registered})"
+    return f"({capable} or on ({', '.join(one for one in by if one != 'status')}) {registered})"
 
 
 def coverage(scope: str, *by: str, where: str = "", offset: str = "") -> str:
