@@ -71,14 +71,14 @@ def show(store: SnapshotStore, number: int, seed: int, splits: tuple[str, ...] =
 
 def exposition(tenants: int, splits: tuple[str, ...], now: float, *, one_ill_in: int = 1) -> bytes:
     """Give what an exporter of so many tenants tells of them, read at `now`, and of itself; the others are well."""
-    told = (
+    reported = (
         line
         for number in range(tenants)
         for labels, group in samples(number, number, splits, now - tenants - KINDS, well=bool(number % one_ill_in))
         for line in _lines(group, labels).values()
     )
     process = b'entra_exporter_shard_info{shard="0",total_shards="1"} 1\nentra_exporter_shards 1\n'
-    return b"".join((*told, process, b"# EOF\n"))
+    return b"".join((*reported, process, b"# EOF\n"))
 
 
 def _lines(group: list[Sample], labels: dict[str, str]) -> dict[Family, bytes]:

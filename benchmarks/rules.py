@@ -95,9 +95,9 @@ def _prometheus(
     """Run a Prometheus with these rules that scrapes so many tenants; gives its URL."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        told = exposition(tenants, splits, time.time(), one_ill_in=one_ill_in)
-        (folder / "identity").write_bytes(told)
-        (folder / "gzip").write_bytes(gzip.compress(told, 1))
+        reported = exposition(tenants, splits, time.time(), one_ill_in=one_ill_in)
+        (folder / "identity").write_bytes(reported)
+        (folder / "gzip").write_bytes(gzip.compress(reported, 1))
         exporter = stack.enter_context(child("serving", "bytes", folder / "identity", folder / "gzip"))
         config = CONFIG.format(interval=interval, rules=[*map(str, rules)], target=address(exporter.said))
         (folder / "prometheus.yml").write_text(config)

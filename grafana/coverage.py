@@ -50,7 +50,7 @@ def _first() -> list[Json]:
             "the source does not tell that, those who have registered any. Of all users, guests are left out wherever "
             "user types are told.",
             Query(
-                q.told(f"({q.headline(q.coverage)})", q.headline(q.covered), q.headline(q.users)),
+                q.with_numbers(f"({q.headline(q.coverage)})", q.headline(q.covered), q.headline(q.users)),
                 "{{part}} of {{whole}} users",
                 instant=True,
             ),
@@ -77,7 +77,7 @@ def _first() -> list[Json]:
         stat(
             "Administrators without MFA",
             "Users with an administrator role who cannot do MFA. There should be none.",
-            Query(q.told(admin_gap, admin_gap, admins), "among {{whole}} admins", instant=True),
+            Query(q.with_numbers(admin_gap, admin_gap, admins), "among {{whole}} admins", instant=True),
             looks.NO_ADMINS,
             width=4,
             text="value_and_name",

@@ -75,7 +75,9 @@ def _first() -> list[Json]:
         stat(
             "People without MFA",
             "Users of all tenants who cannot do MFA. Of a tenant with two sources the larger number counts.",
-            Query(q.told(f"sum({gap})", f"sum({gap})", f"sum({everybody})"), "among {{whole}} users", instant=True),
+            Query(
+                q.with_numbers(f"sum({gap})", f"sum({gap})", f"sum({everybody})"), "among {{whole}} users", instant=True
+            ),
             looks.GAP,
             width=4,
             text="value_and_name",
@@ -84,7 +86,7 @@ def _first() -> list[Json]:
             "Tenants below their target",
             "Tenants whose coverage is less than the alerts' threshold for them, or 80 % where their rules are not "
             "loaded.",
-            Query(q.told(f"({below})", f"({below})", tenants), "among {{whole}} tenants", instant=True),
+            Query(q.with_numbers(f"({below})", f"({below})", tenants), "among {{whole}} tenants", instant=True),
             BELOW,
             width=4,
             text="value_and_name",
@@ -102,7 +104,7 @@ def _first() -> list[Json]:
             "Tenants without a fresh report",
             "Tenants of which no source brought a complete report at its last poll.",
             Query(
-                q.told(f"sum(1 - {fresh})", f"sum(1 - {fresh})", f"count({fresh})"),
+                q.with_numbers(f"sum(1 - {fresh})", f"sum(1 - {fresh})", f"count({fresh})"),
                 "among {{whole}} tenants",
                 instant=True,
             ),

@@ -49,7 +49,7 @@ def phones() -> list[Json]:
             "Depend on a phone",
             "Users, but not guests, who have no method for MFA but a phone. On the day SMS and voice end they have to "
             "register a passkey before they can sign in. Beside it: how many have methods that are not known.",
-            Query(q.told(now, now, f"({unknown} or vector(0))"), "{{whole}} unknown", instant=True),
+            Query(q.with_numbers(now, now, f"({unknown} or vector(0))"), "{{whole}} unknown", instant=True),
             DEPENDS,
             width=4,
             text="value_and_name",

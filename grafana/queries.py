@@ -40,9 +40,9 @@ _CHOSEN = 'label_replace(vector(1), "population", "$population", "", "")'
 
 
 def _target(scope: str, by: str) -> str:
-    told = f'entra_target_coverage_ratio{{job=~"$job", {scope}}}'
+    reported = f'entra_target_coverage_ratio{{job=~"$job", {scope}}}'
     judged = f'{by} (tenant_population:coverage_threshold:ratio{{{scope}, population="$population"}})'
-    configured = f'label_replace({told}, "population", "all", "population", "") and on (population) {_CHOSEN}'
+    configured = f'label_replace({reported}, "population", "all", "population", "") and on (population) {_CHOSEN}'
     return f"{judged} or {by} ({configured})"
 
 
@@ -111,7 +111,7 @@ def strong(scope: str, *by: str, where: str, strengths: str) -> str:
     return total("entra_strength_users", scope, *by, where=", ".join(filter(None, (where, f'strength=~"{strengths}"'))))
 
 
-def told(value: str, part: str, whole: str) -> str:
+def with_numbers(value: str, part: str, whole: str) -> str:
     """Give `value` the labels `part` and `whole`: two numbers as text, to stand beside it."""
     as_text = [
         _with_commas(f'count_values("{name}", {expr})', name) for name, expr in (("part", part), ("whole", whole))

@@ -51,8 +51,8 @@ def write(version: str, root: Path = ROOT) -> None:
 def tag_of_commit() -> str:
     """Return the tag of the commit that is checked out; empty where it has none."""
     command = ["git", "-C", str(ROOT), "describe", "--tags", "--exact-match"]
-    told = subprocess.run(command, check=False, capture_output=True, text=True)
-    return told.stdout.strip()
+    reported = subprocess.run(command, check=False, capture_output=True, text=True)
+    return reported.stdout.strip()
 
 
 if __name__ == "__main__":

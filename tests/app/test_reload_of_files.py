@@ -125,7 +125,7 @@ def test_a_file_that_is_being_written_is_not_read_yet(tmp_path: Path) -> None:
 
 
 def test_a_broken_file_is_told_of_once_and_mended_by_itself(tmp_path: Path) -> None:
-    """While it stays broken the log does not repeat itself; as soon as it is mended it is in force."""
+    """While it stays broken the log does not repeat itself; as soon as it is repaired it is in force."""
     tenants = [simulated(1), simulated(2)]
 
     async def main(clock: ManualClock) -> None:
@@ -149,7 +149,7 @@ def test_a_broken_file_is_told_of_once_and_mended_by_itself(tmp_path: Path) -> N
 
 
 def test_a_mended_web_configuration_ends_the_alarm(tmp_path: Path) -> None:
-    """The gauge is 0 while the web configuration is broken, and 1 again within a look after it is mended."""
+    """The gauge is 0 while the web configuration is broken, and 1 again within a look after it is repaired."""
     web = tmp_path / "web.yml"
     web.write_text("rate_limit: {interval: 0}\n")
 

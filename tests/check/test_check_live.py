@@ -67,7 +67,7 @@ def asked(
     return run(main)
 
 
-def told(found: Findings, subject: str, tenant: str = "tenant-1") -> tuple[bool | None, str]:
+def reported(found: Findings, subject: str, tenant: str = "tenant-1") -> tuple[bool | None, str]:
     """Result and sentence of the one finding of a subject that is no remark."""
     (one,) = [one for one in found.findings if (one.tenant, one.subject) == (tenant, subject) and one.ok is not None]
     return one.ok, one.sentence
@@ -80,8 +80,8 @@ def remarks(found: Findings) -> list[str]:
 def test_all_is_well() -> None:
     """A tenant that grants what its sources need: every line is ok, no remark, nobody unanswered."""
     found = asked(simulated(1))
-    assert told(found, "token") == (True, f"issued for this tenant; it holds {AUDIT_LOG}, {REPORTS}")
-    assert told(found, DETAILS) == told(found, COUNT) == (True, READ)
+    assert reported(found, "token") == (True, f"issued for this tenant; it holds {AUDIT_LOG}, {REPORTS}")
+    assert reported(found, DETAILS) == reported(found, COUNT) == (True, READ)
     assert remarks(found) == []
     assert found.unanswered == []
     assert json.loads(found.as_json())["ok"] is True
@@ -118,7 +118,7 @@ def test_a_running_daemon_keeps_its_part_of_the_limits() -> None:
 def test_a_graph_without_options_is_no_failure() -> None:
     """Where Graph refuses `$top`, polls do without it, and so does the check."""
     found = asked(simulated(1, refused_options=frozenset({"$top"})))
-    assert told(found, DETAILS) == (True, READ)
+    assert reported(found, DETAILS) == (True, READ)
     assert found.unanswered == []
 
 
@@ -126,7 +126,7 @@ def test_a_wrong_secret_is_said_once() -> None:
     """Without a token nothing else is asked; Entra's number and what to do are told, the secret is not."""
     found = asked(simulated(1), credential=ClientSecret(CLIENT_ID, Secret(WRONG)))
     assert [one.subject for one in found.findings] == ["token"]
-    ok, sentence = told(found, "token")
+    ok, sentence = reported(found, "token")
     assert not ok
     assert sentence == "the client secret is wrong; give its value, not its id (AADSTS7000215)"
     assert found.unanswered == ["tenant-1"]
@@ -135,9 +135,9 @@ def test_a_wrong_secret_is_said_once() -> None:
 def test_an_expired_secret_and_an_unknown_application_have_their_own_words() -> None:
     """Each of Entra's refusals becomes its own advice."""
     expired = asked(simulated(1), credential=ClientSecret(CLIENT_ID, Secret("canary-expired-77aa")))
-    assert "has expired; make a new one" in told(expired, "token")[1]
+    assert "has expired; make a new one" in reported(expired, "token")[1]
     stranger = ClientSecret("c11e0000-0000-4000-8000-00000000dead", Secret(SECRET))
-    assert "is client_id right?" in told(asked(simulated(1), credential=stranger), "token")[1]
+    assert "is client_id right?" in reported(asked(simulated(1), credential=stranger), "token")[1]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_an_expired_secret_and_an_unknown_application_have_their_own_words() -> 
 def test_a_missing_permission_is_named_with_its_id(source: str, held: str, missing: str, number: str) -> None:
     """What a script takes to grant it, and the one that is there in its place is named as superfluous."""
     found = asked(simulated(1, **with_roles(held)), sources=(source,))
-    assert told(found, source) == (
+    assert reported(found, source) == (
         False,
         f"application permission {missing} (id {number}) is missing; grant it and give admin consent",
     )
@@ -158,8 +158,8 @@ def test_a_missing_permission_is_named_with_its_id(source: str, held: str, missi
 def test_no_consent_at_all() -> None:
     """Entra issues a token without a role, which is no failure of the secret; Graph's two refusals are."""
     found = asked(simulated(1, **with_roles()))
-    assert told(found, "token") == (True, "issued for this tenant; it holds no permission at all")
-    assert [told(found, source)[0] for source in (DETAILS, COUNT)] == [False, False]
+    assert reported(found, "token") == (True, "issued for this tenant; it holds no permission at all")
+    assert [reported(found, source)[0] for source in (DETAILS, COUNT)] == [False, False]
     assert found.unanswered == ["tenant-1"]
 
 
@@ -168,7 +168,7 @@ def test_what_is_superfluous_is_named() -> None:
     roles = (AUDIT_LOG, "Directory.ReadWrite.All", "User.Read.All")
     found = asked(simulated(1, **with_roles(*roles)), sources=(DETAILS,))
     assert remarks(found) == ["Directory.ReadWrite.All, User.Read.All is not needed here; remove it"]
-    assert told(found, DETAILS) == (True, READ)
+    assert reported(found, DETAILS) == (True, READ)
     assert found.unanswered == []
 
 
@@ -180,7 +180,7 @@ def test_a_held_permission_that_graph_does_not_honour() -> None:
         simulation.faults.add(Fault(endpoint=DETAILS, status=403, body=graph_error(code, LEAK), times=None))
 
     found = asked(simulated(1), prepare=prepare)
-    assert told(found, DETAILS) == (False, f"{AUDIT_LOG} is held; Graph refuses all the same: {code}")
+    assert reported(found, DETAILS) == (False, f"{AUDIT_LOG} is held; Graph refuses all the same: {code}")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_what_is_forbidden_for_another_cause(code: str, words: str) -> None:
         simulation.faults.add(Fault(endpoint=DETAILS, status=403, body=graph_error(code, LEAK), times=None))
 
     for roles in ((AUDIT_LOG, REPORTS), (REPORTS,)):
-        ok, sentence = told(asked(simulated(1, **with_roles(*roles)), prepare=prepare), DETAILS)
+        ok, sentence = reported(asked(simulated(1, **with_roles(*roles)), prepare=prepare), DETAILS)
         assert not ok
         assert words in sentence
 
@@ -214,7 +214,7 @@ def test_what_stands_in_between_is_no_missing_permission() -> None:
     def prepare(simulation: Simulation) -> None:
         simulation.faults.add(Fault(endpoint=DETAILS, status=403, body=b"<html>", times=None))
 
-    ok, sentence = told(asked(simulated(1), prepare=prepare), DETAILS)
+    ok, sentence = reported(asked(simulated(1), prepare=prepare), DETAILS)
     assert (ok, "something between here and Graph answered 403" in sentence) == (False, True)
 
 
@@ -226,8 +226,11 @@ def test_a_report_that_is_not_there() -> None:
         simulation.faults.add(Fault(endpoint=DETAILS, status=400, body=body, times=None))
 
     found = asked(simulated(1), prepare=prepare)
-    assert told(found, DETAILS) == (False, f"Graph has no {DETAILS} in this cloud (any more); choose another source")
-    assert told(found, COUNT)[0] is True
+    assert reported(found, DETAILS) == (
+        False,
+        f"Graph has no {DETAILS} in this cloud (any more); choose another source",
+    )
+    assert reported(found, COUNT)[0] is True
     assert found.unanswered == []
 
 
@@ -235,7 +238,7 @@ def test_no_licence() -> None:
     """Without Entra ID P1 neither report is to be had, and the sentence says why."""
     found = asked(simulated(1, licensed=False))
     for source in (DETAILS, COUNT):
-        ok, sentence = told(found, source)
+        ok, sentence = reported(found, source)
         assert not ok
         assert "P1" in sentence
     assert found.unanswered == ["tenant-1"]
@@ -244,9 +247,9 @@ def test_no_licence() -> None:
 def test_auto_answers_with_the_count_alone() -> None:
     """Of `auto` one source is enough: the details' failure is told, and the tenant is not called unanswered."""
     found = asked(simulated(1, **with_roles(REPORTS)))
-    assert told(found, DETAILS)[0] is False
-    assert AUDIT_LOG_ID in told(found, DETAILS)[1]
-    assert told(found, COUNT) == (True, READ)
+    assert reported(found, DETAILS)[0] is False
+    assert AUDIT_LOG_ID in reported(found, DETAILS)[1]
+    assert reported(found, COUNT) == (True, READ)
     assert found.unanswered == []
 
 
@@ -271,9 +274,9 @@ def test_an_unreachable_graph() -> None:
             tenant = configured(simulation, simulated(1), cloud=cloud)
             settings = Settings((tenant,), Network(ca_file=simulation.ca_file), (), (), (), "")
             found = await ask_tenants(Options(load=lambda: settings), settings, Progress(), clock)
-        assert told(found, "token")[0] is True
+        assert reported(found, "token")[0] is True
         for source in (DETAILS, COUNT):
-            assert told(found, source) == (
+            assert reported(found, source) == (
                 False,
                 f"the connection is refused; look at the firewall and at network.proxy ({nobody})",
             )
@@ -292,8 +295,8 @@ def test_a_silent_entra() -> None:
         simulation.faults.add(fault)
 
     found = asked(silent, other, prepare=prepare)
-    assert told(found, "token") == (False, "Entra did not answer within 30 s")
-    assert told(found, DETAILS, "tenant-2") == (True, READ)
+    assert reported(found, "token") == (False, "Entra did not answer within 30 s")
+    assert reported(found, DETAILS, "tenant-2") == (True, READ)
     assert found.unanswered == ["tenant-1"]
 
 
@@ -308,7 +311,7 @@ def test_a_graph_that_never_comes_to_an_answer() -> None:
 
     found = asked(busy, other, prepare=prepare)
     assert found.unanswered == ["tenant-1"]
-    assert told(found, DETAILS, "tenant-2") == (True, READ)
+    assert reported(found, DETAILS, "tenant-2") == (True, READ)
 
 
 def test_a_hundred_tenants_are_asked_within_the_limits() -> None:
@@ -368,7 +371,7 @@ def test_an_extra_that_cannot_be_read_is_named_with_its_permission() -> None:
         "application permission Policy.Read.AuthenticationMethod (id 8e3bc81b-d2f3-4b7b-838c-32c88218d2f0) is missing; "
         "grant it and give admin consent"
     )
-    assert told(found, "methods_policy") == (False, sentence)
+    assert reported(found, "methods_policy") == (False, sentence)
     assert (found.unanswered, found.unread) == ([], ["tenant-1"])
     assert found.as_table().endswith("not every population or extra can be read of: tenant-1.")
 
@@ -377,7 +380,7 @@ def test_an_extra_that_can_be_read_needs_its_permission() -> None:
     """With the permission it can be read, and the permission is not called superfluous; without the extra it is."""
     roles = with_roles(AUDIT_LOG, REPORTS, "Policy.Read.AuthenticationMethod")
     found = asked(simulated(1, **roles), extras=("methods_policy",))
-    assert told(found, "methods_policy") == (True, "it can be read")
+    assert reported(found, "methods_policy") == (True, "it can be read")
     assert (remarks(found), found.unread) == ([], [])
     off = asked(simulated(1, **roles))
     assert remarks(off) == ["Policy.Read.AuthenticationMethod is not needed here; remove it"]
@@ -392,4 +395,4 @@ def test_an_extra_that_is_not_there_says_what_to_do() -> None:
 
     found = asked(simulated(1), prepare=prepare, extras=("methods_policy",))
     sentence = "Graph has no authenticationMethodsPolicy in this cloud (any more); take methods_policy out of extras"
-    assert told(found, "methods_policy") == (False, sentence)
+    assert reported(found, "methods_policy") == (False, sentence)

@@ -60,7 +60,7 @@ def asked(
     return run(main)
 
 
-def told(found: Findings, subject: str) -> tuple[bool | None, str]:
+def reported(found: Findings, subject: str) -> tuple[bool | None, str]:
     (one,) = [one for one in found.findings if one.subject == subject]
     return one.ok, one.sentence
 
@@ -84,13 +84,16 @@ def test_members_are_counted_list_by_list() -> None:
         reconcile=True,
         prepare=lambda simulation: simulation.faults.add(Fault(endpoint="users", times=None, mutate=watch)),
     )
-    assert told(found, "population sales") == (
+    assert reported(found, "population sales") == (
         True,
         "filter has 7 members, exclude.groups[0] has 1 member, exclude.users names 2",
     )
-    assert told(found, "population wave") == (True, "groups[0] has 1 member, users names 1")
-    assert told(found, "population members") == (True, "the facts of the report decide who belongs to it")
-    assert told(found, "reconcile") == (True, "the directory has these enabled users: 20 member, 0 guest, 0 unknown")
+    assert reported(found, "population wave") == (True, "groups[0] has 1 member, users names 1")
+    assert reported(found, "population members") == (True, "the facts of the report decide who belongs to it")
+    assert reported(found, "reconcile") == (
+        True,
+        "the directory has these enabled users: 20 member, 0 guest, 0 unknown",
+    )
     assert (found.unanswered, remarks(found), seen) == ([], [], ["users"])
 
 
@@ -115,10 +118,10 @@ def test_members_are_counted_list_by_list() -> None:
 def test_what_is_missing_is_named(given: dict[str, Any], roles: tuple[str, ...], sentence: str) -> None:
     """Permission with its id, or the group that is not there; the report can be polled all the same."""
     found = asked(population("staff", **given), roles=roles)
-    ok, said = told(found, "population staff")
+    ok, said = reported(found, "population staff")
     assert not ok
     assert said.startswith(sentence)
-    assert told(found, "userRegistrationDetails")[0] is True
+    assert reported(found, "userRegistrationDetails")[0] is True
     assert (found.unanswered, found.unread) == ([], ["tenant-1"])
     assert found.as_table().endswith(
         "1 of 1 tenant can be polled; not every population or extra can be read of: tenant-1."
@@ -129,7 +132,7 @@ def test_what_is_missing_is_named(given: dict[str, Any], roles: tuple[str, ...],
 def test_graphs_words_about_a_filter_are_repeated() -> None:
     """What Graph says of a filter stands in the table, on one line and without what a terminal would obey."""
     found = asked(population("staff", filter="canary eq 'x'"))
-    assert told(found, "population staff") == (
+    assert reported(found, "population staff") == (
         False,
         (
             "filter: Graph refuses the filter (BadRequest): "
@@ -142,14 +145,14 @@ def test_graphs_words_about_a_filter_are_repeated() -> None:
         population("staff", filter=SALES),
         prepare=lambda simulation: simulation.faults.add(Fault(endpoint="users", status=400, body=body)),
     )
-    said = told(found, "population staff")[1].partition("): ")[2]
+    said = reported(found, "population staff")[1].partition("): ")[2]
     assert said == "a [31m b " + "c" * 291
 
 
 def test_an_empty_group_may_be_hidden() -> None:
     """A group in which Graph shows nobody gets a hint, for that is what a hidden membership looks like."""
     found = asked(population("wave", groups=[EMPTY]))
-    assert told(found, "population wave")[1].startswith("groups[0] has 0 members; nobody in a group may mean")
+    assert reported(found, "population wave")[1].startswith("groups[0] has 0 members; nobody in a group may mean")
 
 
 def test_only_what_is_configured_is_asked_for() -> None:
@@ -168,7 +171,7 @@ def test_only_what_is_configured_is_asked_for() -> None:
 def test_series_are_counted() -> None:
     """The series of the report with its populations are told, and past a thousand they are a remark."""
     some = asked(population("a", user_types=["member"], splits=["is_admin"]), population("b", splits=[], users=[]))
-    ok, sentence = told(some, "series")
+    ok, sentence = reported(some, "series")
     assert ok is True
     per_cell = series_of(())
     assert sentence == f"{4 * per_cell + (2 * per_cell + 4) + (per_cell + 4)} with its 2 populations"

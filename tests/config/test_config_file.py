@@ -1,4 +1,4 @@
-"""Configuration files, good and bad: what they become, and every problem's place, sentence and mend."""
+"""Configuration files, good and bad: what they become, and every problem's position, sentence and hint."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ BAD_KEYS = {
 
 @pytest.mark.parametrize(("keys", "sentence"), BAD_KEYS.items(), ids=[text[:30] for text in BAD_KEYS])
 def test_each_mistake_in_a_tenant_has_its_sentence(tmp_path: Path, keys: str, sentence: tuple[str, str]) -> None:
-    """One mistake is one problem: its line, its path, what is wrong, and how to mend it."""
+    """One mistake is one problem: its line, its path, what is wrong, and how to repair it."""
     line, _, rest = f"{sentence[0]}; {sentence[1]}".removesuffix("; ").partition(" ")
     (problem,) = problems(tmp_path, f"{COMMON}  - {keys}\n    tenant_id: {A}\n")
     place, _, said = problem.partition(" ")

@@ -48,7 +48,7 @@ def problem_of(directory: Path, content: bytes) -> str:
 
 @pytest.mark.parametrize(("text", "sentence"), BROKEN.items(), ids=[text[:16] for text in BROKEN])
 def test_broken_yaml_is_explained_without_quoting_it(tmp_path: Path, text: str, sentence: str) -> None:
-    """The place, the kind and the mend are told, the text of the file is not."""
+    """The position, the kind and the hint are told, the text of the file is not."""
     assert problem_of(tmp_path, text.encode()) == f"config.yml:{sentence}"
 
 

@@ -157,9 +157,9 @@ def test_choices_are_asked_in_order() -> None:
 
 def test_every_panel_is_documented() -> None:
     """The page on Grafana lists the panels of each dashboard, in their order, and no other."""
-    told = page("docs/grafana.md")
+    reported = page("docs/grafana.md")
     sections = [
-        one.partition("\n## ")[0] for one in told.text.partition("## What the panels show")[2].split("\n### ")[1:]
+        one.partition("\n## ")[0] for one in reported.text.partition("## What the panels show")[2].split("\n### ")[1:]
     ]
     listed = {
         section.partition("\n")[0]: re.findall(r"^\| (?!panel \|)([^|]+) \|", section, flags=re.MULTILINE)

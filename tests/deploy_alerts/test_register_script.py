@@ -127,8 +127,8 @@ def test_everything_that_is_needed_and_no_more(azure: Azure) -> None:
 
 def test_what_it_prints_is_a_configuration(azure: Azure) -> None:
     """Standard output is YAML for exporter.yml, with the ids that Entra told."""
-    told = yaml.safe_load(federated(azure).stdout)
-    assert told == {
+    reported = yaml.safe_load(federated(azure).stdout)
+    assert reported == {
         "defaults": {"credential": {"kind": "workload_identity", "client_id": APP}},
         "tenants": [{"tenant_id": TENANT}],
     }

@@ -40,8 +40,8 @@ def test_every_metric_exists(rule: dict[str, Any]) -> None:
         for label, *values in MATCHER.findall(selector):
             own = label.removeprefix("exported_")  # which Prometheus makes of a label that it has overwritten
             assert own in kind_and_labels[1] | {"le", "job", "instance"}, f"{name}: {label}"
-            told = next(filter(None, values), "")
-            unknown = set(told.split("|")) - set(WORDS.get(label, told.split("|"))) - {"", "%q"}
+            reported = next(filter(None, values), "")
+            unknown = set(reported.split("|")) - set(WORDS.get(label, reported.split("|"))) - {"", "%q"}
             assert not unknown, f"{name}: {label} is never {unknown}"
     recorded = {one["record"] for one in recordings()}
     assert set(RECORDED.findall(texts(rule))) - set(OWN_THRESHOLD.findall(texts(rule))) <= recorded

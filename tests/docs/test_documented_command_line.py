@@ -53,14 +53,16 @@ def test_no_page_names_a_flag_that_is_not_there(one: Page) -> None:
 
 def test_exit_statuses() -> None:
     """The statuses are 0 to 3, and those of a command that a signal interrupts."""
-    told = [int(status) for status, _ in COMMAND_LINE.rows("status")]
+    reported = [int(status) for status, _ in COMMAND_LINE.rows("status")]
     interrupted = [INTERRUPTED + number for number in (signal.SIGINT, signal.SIGTERM)]
-    assert told == [*sorted({DONE, 1, UNUSABLE, NO_ANSWER}), *interrupted]
+    assert reported == [*sorted({DONE, 1, UNUSABLE, NO_ANSWER}), *interrupted]
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/troubleshooting.md"])
 def test_reasons(name: str) -> None:
     """Every reason of a failed poll is explained, in the order in which they are declared, and no other is."""
     one = page(name)
-    told = [code(reason)[0] for reason, _ in one.rows("reason")] or re.findall(r"^### `(\w+)`$", one.text, re.MULTILINE)
-    assert told == list(Reason)
+    reported = [code(reason)[0] for reason, _ in one.rows("reason")] or re.findall(
+        r"^### `(\w+)`$", one.text, re.MULTILINE
+    )
+    assert reported == list(Reason)

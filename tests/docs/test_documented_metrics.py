@@ -105,8 +105,8 @@ def test_words_are_documented() -> None:
 
 def test_extras_are_documented() -> None:
     """Each extra is on the pages of extras, permissions and configuration, with its permission."""
-    told = {code(name)[0]: code(permission)[0] for name, *_, permission in page("docs/extras.md").rows("extra")}
-    assert told == {name: one.resource.permission.name for name, one in EXTRAS.items()}
+    reported = {code(name)[0]: code(permission)[0] for name, *_, permission in page("docs/extras.md").rows("extra")}
+    assert reported == {name: one.resource.permission.name for name, one in EXTRAS.items()}
     (row,) = (cells for key, *cells in page("docs/configuration.md").rows("key") if code(key) == ["extras"])
     assert set(code(row[1])) == set(EXTRAS)
     text = METRICS.text.partition("## Extras")[2].partition("\n## ")[0]
@@ -117,10 +117,10 @@ def test_extras_are_documented() -> None:
 def test_sources_are_documented() -> None:
     """The sources on the metrics and permissions pages are those in the code, with their permissions."""
     assert {code(name)[0] for name, *_ in METRICS.rows("`source`", "Microsoft Graph's report")} == set(SOURCES)
-    told = {code(name)[0]: cell for name, cell, *_ in page("docs/permissions.md").rows("source")}
-    assert set(told) == set(SOURCES)
+    reported = {code(name)[0]: cell for name, cell, *_ in page("docs/permissions.md").rows("source")}
+    assert set(reported) == set(SOURCES)
     for name, source in SOURCES.items():
-        assert source.resources[0].permission.name in told[name]
+        assert source.resources[0].permission.name in reported[name]
 
 
 def test_arithmetic_of_series() -> None:

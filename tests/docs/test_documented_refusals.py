@@ -30,10 +30,10 @@ WORDS = {
 
 def line(row: Refusal, answer: str = "") -> str:
     """One row of the page; the answer links to where it is documented."""
-    told = answer or " ".join(filter(None, (str(row.status or ""), f"`{row.code}`" if row.code else "")))
-    told += " to the plain request for a first page" if row.plain else ""
+    reported = answer or " ".join(filter(None, (str(row.status or ""), f"`{row.code}`" if row.code else "")))
+    reported += " to the plain request for a first page" if row.plain else ""
     source = f" ({REPORTED})" if row.source == REPORTED else f" ([source]({row.source}))"
-    return f"| {told}{source} | `{row.reason}` | {row.sentence.format_map(WORDS)} | {row.when} |\n"
+    return f"| {reported}{source} | `{row.reason}` | {row.sentence.format_map(WORDS)} | {row.when} |\n"
 
 
 def table(rows: Iterable[str]) -> str:

@@ -41,8 +41,8 @@ def texts() -> list[tuple[str, str]]:
 def package_index() -> str | None:
     """Give the host that pip installs from on this machine, when it is one of the machine's own."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "get", "global.index-url"]
-    told = subprocess.run(command, check=False, capture_output=True, text=True)
-    host = urlsplit(told.stdout.strip()).hostname if told.returncode == 0 else None
+    reported = subprocess.run(command, check=False, capture_output=True, text=True)
+    host = urlsplit(reported.stdout.strip()).hostname if reported.returncode == 0 else None
     return None if host in {None, "pypi.org"} else host
 
 

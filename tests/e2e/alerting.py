@@ -93,14 +93,14 @@ class Told:
 
     def alerts(self, **labels: str) -> list[tuple[str, dict[str, Any]]]:
         """Return what webhooks were told of alerts with these labels: the receiver, and the alert with its status."""
-        told = ((receiver, one) for receiver, message in self.messages for one in message.get("alerts", ()))
-        return [(receiver, one) for receiver, one in told if labels.items() <= one["labels"].items()]
+        reported = ((receiver, one) for receiver, message in self.messages for one in message.get("alerts", ()))
+        return [(receiver, one) for receiver, one in reported if labels.items() <= one["labels"].items()]
 
     def waited_for(self, status: str, **labels: str) -> tuple[str, dict[str, Any]]:
         """Wait for an alert with this status and these labels; return the receiver and the alert."""
 
         def look() -> list[tuple[str, dict[str, Any]]]:
-            return [told for told in self.alerts(**labels) if told[1]["status"] == status]
+            return [reported for reported in self.alerts(**labels) if reported[1]["status"] == status]
 
         return eventually(f"{status} {labels}", look)[-1]
 
@@ -148,11 +148,11 @@ def alertmanager_config(url: str, mail: str, haste: Haste = AT_ONCE) -> str:
 
 
 @contextmanager
-def alertmanager(folder: Path, told: Told, haste: Haste = AT_ONCE) -> Iterator[str]:
+def alertmanager(folder: Path, reported: Told, haste: Haste = AT_ONCE) -> Iterator[str]:
     """Run an Alertmanager during the body; gives its address."""
     program = require("prometheus-alertmanager")
     config = folder / "alertmanager.yml"
-    config.write_text(alertmanager_config(told.url, told.mailbox.address, haste))
+    config.write_text(alertmanager_config(reported.url, reported.mailbox.address, haste))
     command = [
         program,
         f"--config.file={config}",

@@ -77,8 +77,8 @@ class Page:
     async def names(self) -> list[tuple[str, str]]:
         """Give role and name of all that a screen reader finds, in order."""
         nodes = (await self._call("Accessibility.getFullAXTree"))["nodes"]
-        told = [node for node in nodes if not node.get("ignored")]
-        return [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in told]
+        reported = [node for node in nodes if not node.get("ignored")]
+        return [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in reported]
 
 
 @asynccontextmanager

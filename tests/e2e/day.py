@@ -58,7 +58,7 @@ class Day:
 
     folder: Path
     simulation: Simulation
-    told: alerting.Told
+    reported: alerting.Told
     prometheus: servers.Prometheus = field(init=False)
     began: float = field(default_factory=time.monotonic)
     transcript: list[str] = field(default_factory=lambda: [HEAD])
@@ -150,20 +150,23 @@ class Day:
 
     def _everywhere(self) -> bool:
         """Tell whether what a webhook was told has come to chat and mail as well."""
-        told = Counter(receiver for receiver, _ in self.told.messages)
-        mailed = sum(told[name] for name in MAIL)
-        return all(told[f"slack-{name}"] == told[name] for name in SLACK) and len(self.told.mailbox.mails) == mailed
+        reported = Counter(receiver for receiver, _ in self.reported.messages)
+        mailed = sum(reported[name] for name in MAIL)
+        return (
+            all(reported[f"slack-{name}"] == reported[name] for name in SLACK)
+            and len(self.reported.mailbox.mails) == mailed
+        )
 
     def _listen(self) -> None:
         """Take what has come since the last time."""
-        for receiver, message in self.told.messages[self._heard :]:
+        for receiver, message in self.reported.messages[self._heard :]:
             self._heard += 1
             if "attachments" in message:
                 (one,) = message["attachments"]
                 self._note(f"{message['channel']:12} {one['title']}", one["text"])
             else:
                 self._take(receiver, message)
-        for mail in self.told.mailbox.mails[self._read :]:
+        for mail in self.reported.mailbox.mails[self._read :]:
             self._read += 1
             self._note(f"{'mail':12} {mail.message['Subject']}", mail.text("plain"))
 
@@ -215,7 +218,7 @@ def day(folder: Path, *first: str) -> Iterator[Day]:
         stack.callback(running.close)
         for shard in range(SHARDS):
             running.start(shard)
-        manager = stack.enter_context(alerting.alertmanager(folder, running.told, HASTE))
+        manager = stack.enter_context(alerting.alertmanager(folder, running.reported, HASTE))
         running.prometheus = stack.enter_context(alerting.prometheus(folder, folder / TARGETS, manager, HASTE))
         try:
             yield running

@@ -59,8 +59,8 @@ class PastExporter:
 
     def lines(self, at: int) -> Iterator[str]:
         """Give what a scrape at this time brings."""
-        told = self.self_metrics.render(Format.TEXT).decode().splitlines()
-        kept = [line for line in told if not line.startswith(("#", "process_"))]
+        reported = self.self_metrics.render(Format.TEXT).decode().splitlines()
+        kept = [line for line in reported if not line.startswith(("#", "process_"))]
         for line in [*kept, *self._process(at)]:
             yield self._line(line, at)
         for tenant in self._tenants:
@@ -83,7 +83,7 @@ class PastExporter:
         return f"{name}{labelled} {at}\n"
 
 
-def told(tenants: list[PastTenant]) -> Iterator[str]:
+def reported(tenants: list[PastTenant]) -> Iterator[str]:
     """Give everything that was scraped, line by line, in the order of time."""
     exporters = [PastExporter(number, tenants) for number in range(len(INSTANCES))]
     for at in range(START, END + 1, SCRAPE_SECONDS):
@@ -104,7 +104,7 @@ def remembering(folder: Path, version: int = 2) -> Iterator[Prometheus]:
     """Run a Prometheus during the body that remembers the past weeks."""
     file, data = folder / "history.om", folder / "tsdb"
     with file.open("w") as out:
-        out.writelines(told(past_tenants()))
+        out.writelines(reported(past_tenants()))
     made = promtool("tsdb", "create-blocks-from", "--max-block-duration=720h", "openmetrics", str(file), str(data))
     assert made.returncode == 0, made.stdout
     file.unlink()

@@ -110,8 +110,8 @@ class PastTenant:
 
     def headline(self, day: int) -> Truth:
         """Count everybody but guests, where user types are told, as the headline does."""
-        told = self.source == DETAILS and "user_type" in self.splits
-        return count(row for row in self.rows(day) if not told or row["userType"] != "guest")
+        reported = self.source == DETAILS and "user_type" in self.splits
+        return count(row for row in self.rows(day) if not reported or row["userType"] != "guest")
 
     def report(self, at: int) -> Report:
         """Count the report that was there at this time, as a poll does."""
@@ -167,16 +167,16 @@ class PastTenant:
         report = self.counted if self.state in {State.FRESH, State.STALE} else None
         labels = {"tenant": self.name, "source": self.source, "population": "all"}
         health = health_samples({self.source: self.record}, self.source, state=self.state, interval=HOUR)
-        told = [*health, sample(TENANT_INFO, 1, tenant_id=self.tenant_id, cloud="global")]
-        told.append(sample(PHONE_DELIVERY_END, PHONES_END))
+        reported = [*health, sample(TENANT_INFO, 1, tenant_id=self.tenant_id, cloud="global")]
+        reported.append(sample(PHONE_DELIVERY_END, PHONES_END))
         if self.policy:
-            told += [*samples_of(usual_policy().body("")), *extra_health("methods_policy", self.record)]
+            reported += [*samples_of(usual_policy().body("")), *extra_health("methods_policy", self.record)]
         if self.events is not None:
             counts = self.events.totals().items()
-            told += [sample(EVENTS, number, activity=kind[0], result=kind[1]) for kind, number in counts]
+            reported += [sample(EVENTS, number, activity=kind[0], result=kind[1]) for kind, number in counts]
         if self.certificate_days is not None:
-            told.append(sample(CREDENTIAL_EXPIRY, END + self.certificate_days * DAY))
-        return render(told, tenant=self.name) | (render(report.samples, **labels) if report else {})
+            reported.append(sample(CREDENTIAL_EXPIRY, END + self.certificate_days * DAY))
+        return render(reported, tenant=self.name) | (render(report.samples, **labels) if report else {})
 
     @property
     def tenant_id(self) -> str:

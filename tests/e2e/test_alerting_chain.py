@@ -44,7 +44,7 @@ class Chain:
     """The running chain, and where to touch it."""
 
     simulation: Simulation
-    told: alerting.Told
+    reported: alerting.Told
     prometheus: Prometheus
     exporter: ExitStack
 
@@ -82,15 +82,15 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
         address = exporter.enter_context(
             servers.exporter(tmp_path / "exporter.log", f"--config.file={tmp_path / 'exporter.yml'}")
         )
-        told = stack.enter_context(alerting.in_thread(alerting.Told()))
-        alertmanager = stack.enter_context(alerting.alertmanager(tmp_path, told))
+        reported = stack.enter_context(alerting.in_thread(alerting.Told()))
+        alertmanager = stack.enter_context(alerting.alertmanager(tmp_path, reported))
         prometheus = stack.enter_context(alerting.prometheus(tmp_path, address, alertmanager))
         trusted = "count(instance_source_population:coverage_report:trusted) == 2"
         servers.eventually("two reports that are judged", lambda: prometheus.query(trusted))
-        running = Chain(simulation, told, prometheus, exporter)
+        running = Chain(simulation, reported, prometheus, exporter)
         assert running.firing() == set()
         yield running
-        assert "canary" not in f"{told.messages} {[mail.message.as_string() for mail in told.mailbox.mails]}"
+        assert "canary" not in f"{reported.messages} {[mail.message.as_string() for mail in reported.mailbox.mails]}"
         evaluated = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
         assert [(rule["name"], rule["lastError"]) for rule in evaluated if rule["health"] != "ok"] == []
 
@@ -98,7 +98,7 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
 def test_coverage_that_falls(chain: Chain) -> None:
     """A coverage below the threshold reaches chat and the tenant's own webhook with numbers, and so does its end."""
     chain.report("contoso", 100)
-    _, alert = chain.told.waited_for("firing", alertname="EntraCoverageLow", tenant="contoso")
+    _, alert = chain.reported.waited_for("firing", alertname="EntraCoverageLow", tenant="contoso")
     assert alert["labels"] == {
         "alertname": "EntraCoverageLow",
         "tenant": "contoso",
@@ -117,15 +117,17 @@ def test_coverage_that_falls(chain: Chain) -> None:
         "value": "0000000000.5000",
     }
     everybody = {"contoso-webhook", "identity-slack", "slack-identity-slack"}
-    servers.eventually("all who should know", lambda: everybody <= {name for name, _ in chain.told.messages})
-    assert {name for name, _ in chain.told.messages} == everybody
-    (slack,) = next(message for name, message in chain.told.messages if name == "slack-identity-slack")["attachments"]
+    servers.eventually("all who should know", lambda: everybody <= {name for name, _ in chain.reported.messages})
+    assert {name for name, _ in chain.reported.messages} == everybody
+    (slack,) = next(message for name, message in chain.reported.messages if name == "slack-identity-slack")[
+        "attachments"
+    ]
     assert slack["title"] == "FIRING warning: contoso: only 50% of the users can do MFA"
     assert "the target is 80%." in slack["text"]
     assert slack["color"] == "warning"
 
     chain.report("contoso", 180)
-    chain.told.waited_for("resolved", alertname="EntraCoverageLow", tenant="contoso")
+    chain.reported.waited_for("resolved", alertname="EntraCoverageLow", tenant="contoso")
     assert chain.firing() == set()
 
 
@@ -133,9 +135,9 @@ def test_administrator_without_mfa(chain: Chain) -> None:
     """What is urgent about coverage is also mailed, as text and as HTML, and so is its end."""
     chain.report("fabrikam", 190, administrator=False)
     summary = "fabrikam: administrators who cannot do MFA: 1"
-    receiver, _ = chain.told.waited_for("firing", alertname="EntraAdminsNotMfaCapable", tenant="fabrikam")
+    receiver, _ = chain.reported.waited_for("firing", alertname="EntraAdminsNotMfaCapable", tenant="fabrikam")
     assert receiver == "identity-urgent"
-    mail = chain.told.mailed(f"FIRING critical: {summary}")
+    mail = chain.reported.mailed(f"FIRING critical: {summary}")
     assert mail.recipients == ("identity@example.com",)
     assert (mail.message["To"], mail.message["From"]) == ("identity@example.com", "alertmanager@example.com")
     description = (
@@ -149,14 +151,14 @@ def test_administrator_without_mfa(chain: Chain) -> None:
         assert "docs/runbooks.md#entraadminsnotmfacapable" in mail.text(kind)
 
     chain.report("fabrikam", 190)
-    assert summary in chain.told.mailed(f"RESOLVED critical: {summary}").text("plain")
-    assert {one.recipients for one in chain.told.mailbox.mails} == {("identity@example.com",)}
+    assert summary in chain.reported.mailed(f"RESOLVED critical: {summary}").text("plain")
+    assert {one.recipients for one in chain.reported.mailbox.mails} == {("identity@example.com",)}
 
 
 def test_permission_that_is_withdrawn(chain: Chain) -> None:
     """A tenant whose permission is gone is told of as that, once, and no word is said about its coverage."""
     chain.withdraw_permission("fabrikam")
-    receiver, alert = chain.told.waited_for("firing", alertname="EntraAccessLost")
+    receiver, alert = chain.reported.waited_for("firing", alertname="EntraAccessLost")
     assert receiver == "operations-urgent"
     assert alert["labels"] == {
         "alertname": "EntraAccessLost",
@@ -168,19 +170,19 @@ def test_permission_that_is_withdrawn(chain: Chain) -> None:
     assert alert["annotations"]["summary"] == "fabrikam: Microsoft refuses the report, which could be read before"
     assert "The application permission or its admin consent is gone (forbidden)." in alert["annotations"]["description"]
     servers.eventually("failing polls, which are inhibited", lambda: ("EntraPollFailing", "fabrikam") in chain.firing())
-    assert chain.told.alerts(topic="coverage") == []
-    assert chain.told.alerts(tenant="contoso") == []
+    assert chain.reported.alerts(topic="coverage") == []
+    assert chain.reported.alerts(tenant="contoso") == []
     assert not chain.prometheus.query('max_over_time(ALERTS{topic="coverage"}[5m])')
 
 
 def test_exporter_that_dies(chain: Chain) -> None:
     """A dead exporter is told of as that; a coverage alert that fired is neither repeated nor called resolved."""
     chain.report("contoso", 100)
-    chain.told.waited_for("firing", alertname="EntraCoverageLow", tenant="contoso")
-    servers.eventually("every receiver knows", lambda: len(chain.told.alerts(topic="coverage")) == 2)
+    chain.reported.waited_for("firing", alertname="EntraCoverageLow", tenant="contoso")
+    servers.eventually("every receiver knows", lambda: len(chain.reported.alerts(topic="coverage")) == 2)
 
     chain.exporter.close()
-    receiver, alert = chain.told.waited_for("firing", alertname="EntraExporterDown")
+    receiver, alert = chain.reported.waited_for("firing", alertname="EntraExporterDown")
     assert receiver == "operations-urgent"
     assert (alert["labels"]["job"], alert["labels"]["severity"]) == ("entra-mfa", "critical")
     assert "It polled 2 tenants" in alert["annotations"]["description"]
@@ -192,6 +194,6 @@ def test_exporter_that_dies(chain: Chain) -> None:
         ("EntraTenantUnwatched", "contoso"),
         ("EntraTenantUnwatched", "fabrikam"),
     }
-    assert [one["status"] for _, one in chain.told.alerts(topic="coverage")] == ["firing", "firing"]
-    assert chain.told.alerts(topic="polling") == []
-    assert chain.told.alerts(alertname="EntraTenantUnwatched") == []
+    assert [one["status"] for _, one in chain.reported.alerts(topic="coverage")] == ["firing", "firing"]
+    assert chain.reported.alerts(topic="polling") == []
+    assert chain.reported.alerts(alertname="EntraTenantUnwatched") == []

@@ -66,8 +66,10 @@ def by_tenant(answer: Answer) -> dict[str, float]:
 def check_every_query(prometheus: Prometheus, uid: str) -> None:
     """As the dashboards open, each query of each panel brings data, and Prometheus has no remark on it."""
     seen = Viewer(prometheus, BOARDS[uid], {"tenant": "contoso"} if uid == COVERAGE else {}).everything()
-    told = [(one["title"], answer) for one, answers in seen for answer in answers if one["title"] not in MAY_BE_EMPTY]
-    empty = [(title, answer.expression) for title, answer in told if not answer.result]
+    reported = [
+        (one["title"], answer) for one, answers in seen for answer in answers if one["title"] not in MAY_BE_EMPTY
+    ]
+    empty = [(title, answer.expression) for title, answer in reported if not answer.result]
     remarks = [(one["title"], answer.remarks) for one, answers in seen for answer in answers if answer.remarks]
     assert (empty, remarks) == ([], [])
 
@@ -142,9 +144,9 @@ def test_changes_have_a_sign(remembered: Prometheus) -> None:
         found = panel(Viewer(remembered, BOARDS[FLEET]), title)[field].result
         changes = {one["metric"]["tenant"]: (one["metric"]["change"], float(one["value"][1])) for one in found}
         assert len(changes) > 2
-        for told, value in changes.values():
-            assert told[0] == ("-" if round(value, 1) < 0 else "+")
-            assert float(told) == pytest.approx(value, abs=0.06)
+        for reported, value in changes.values():
+            assert reported[0] == ("-" if round(value, 1) < 0 else "+")
+            assert float(reported) == pytest.approx(value, abs=0.06)
 
 
 def test_movers_of_the_week(remembered: Prometheus) -> None:
@@ -189,35 +191,35 @@ def test_grafanas_panels_draw_it(remembered: Prometheus, page: Path, uid: str) -
         )
     assert seen.console == []
     assert {one for one in seen.requests if not one.startswith(url.rpartition("/")[0])} == set()
-    told = texts(viewer, page)
-    assert {one["title"] for one in panels(viewer.board)} <= set(told)
-    assert not [one for one in told if "No data" in one or "NaN" in one or "{{" in one or one.startswith("Value")]
+    reported = texts(viewer, page)
+    assert {one["title"] for one in panels(viewer.board)} <= set(reported)
+    assert not [one for one in reported if "No data" in one or "NaN" in one or "{{" in one or one.startswith("Value")]
 
 
 def test_first_thing_seen(remembered: Prometheus, page: Path) -> None:
     """The first panel says how many of how many users can do MFA, and the share."""
     truth = TENANTS["contoso"].headline(DAYS)
-    told = " ".join(texts(Viewer(remembered, BOARDS[COVERAGE], {"tenant": "contoso"}), page))
+    reported = " ".join(texts(Viewer(remembered, BOARDS[COVERAGE], {"tenant": "contoso"}), page))
     covered = truth.status("mfaCapable")
-    assert f"MFA coverage {covered:,} of {truth.total:,} users {100 * covered / truth.total:.1f} %" in told
+    assert f"MFA coverage {covered:,} of {truth.total:,} users {100 * covered / truth.total:.1f} %" in reported
 
 
 def test_absence_is_put_into_words(remembered: Prometheus, page: Path) -> None:
     """What the counting report does not tell is said in words in every single number, and nowhere as 0."""
-    told = " | ".join(texts(Viewer(remembered, BOARDS[COVERAGE], {"tenant": "tailspin"}), page))
-    assert "Administrators without MFA | Not known from this source" in told
-    assert "Data age | Not known from this source" in told
-    assert "No data" not in told
+    reported = " | ".join(texts(Viewer(remembered, BOARDS[COVERAGE], {"tenant": "tailspin"}), page))
+    assert "Administrators without MFA | Not known from this source" in reported
+    assert "Data age | Not known from this source" in reported
+    assert "No data" not in reported
 
 
 def test_worst_tenant_comes_first(remembered: Prometheus, page: Path) -> None:
     """The table of all tenants begins with the tenant with the most people without MFA."""
-    told = texts(Viewer(remembered, BOARDS[FLEET]), page)
+    reported = texts(Viewer(remembered, BOARDS[FLEET]), page)
     gaps = {name: TENANTS[name].truth(DAYS) for name in SHOWN}
     missing = {
         name: one.total - one.status("mfaRegistered" if name == "tailspin" else "mfaCapable")
         for name, one in gaps.items()
     }
     worst = sorted(missing, key=missing.__getitem__, reverse=True)
-    after = told[told.index("Tenants, the largest gap first") :]
+    after = reported[reported.index("Tenants, the largest gap first") :]
     assert [one for one in after if one in TENANTS][: len(worst)] == worst

@@ -73,7 +73,7 @@ class Alertmanager:
 @pytest.fixture
 def alertmanager(tmp_path: Path) -> Iterator[Alertmanager]:
     """An Alertmanager with the shipped routes and inhibitions."""
-    with alerting.in_thread(alerting.Told()) as told, alerting.alertmanager(tmp_path, told) as address:
+    with alerting.in_thread(alerting.Told()) as reported, alerting.alertmanager(tmp_path, reported) as address:
         yield Alertmanager(address)
 
 

@@ -58,9 +58,9 @@ class Site:
         assert done.returncode == 0, done.stderr
 
     def report(self, exposition: Path, form: str) -> str:
-        told = self.run("report", f"--from={exposition}", f"--format={form}", config=False)
-        assert told.returncode == 3, "one has no licence"
-        return told.stdout
+        reported = self.run("report", f"--from={exposition}", f"--format={form}", config=False)
+        assert reported.returncode == 3, "one has no licence"
+        return reported.stdout
 
     def discover(self) -> subprocess.CompletedProcess[str]:
         return self.run("discover", f"--output={self.tenants}", "--label=customer=displayName")
@@ -114,7 +114,7 @@ class Watched:
 
 
 def test_an_hour(site: Site, tmp_path: Path) -> None:
-    """Each fault is shown where it belongs, and gone when mended; the others stay; nobody meets 429."""
+    """Each fault is shown where it belongs, and gone when repaired; the others stay; nobody meets 429."""
     assert site.discover().stderr.endswith(f"{NUMBER} tenants\n")
     with (
         exporter(tmp_path / "serve.log", f"--config.file={site.config}", "--config.auto-reload-interval=1s") as url,
@@ -134,7 +134,7 @@ def test_an_hour(site: Site, tmp_path: Path) -> None:
         eventually("the revoked consent", lambda: watched.fails(REVOKED, "forbidden"))
         assert "broken.yml" in get(url)[0].decode()
         assert 'label_customer="_b_=Evil__ Ltd_/b_"' in watched.text
-        mend(site)
+        repair(site)
         eventually("no problem", lambda: watched.own("config_problems") == 0)
         eventually("a report of all again", lambda: len(watched.fresh()) == NUMBER - 1)
         assert watched.untouched() == before
@@ -168,7 +168,7 @@ def change_some(site: Site) -> None:
     assert (checked.returncode, len(found["problems"])) == (2, 2), "what is wrong with others is told"
 
 
-def mend(site: Site) -> None:
+def repair(site: Site) -> None:
     """Mend each fault by what was wrong."""
     (site.others / "broken.yml").unlink()
     (site.others / "secretless.yml").unlink()
@@ -177,10 +177,10 @@ def mend(site: Site) -> None:
 
 def check_report(site: Site, exposition: Path) -> None:
     """The figures of the report are the simulator's, in each format; who has none is told."""
-    told = {form: site.report(exposition, form) for form in ("csv", "json", "markdown", "table")}
+    reported = {form: site.report(exposition, form) for form in ("csv", "json", "markdown", "table")}
     counted = {one.name: one.population.truth(0) for one in fleet(NUMBER + 1, 0)}
     truths = {name: headline(truth) for name, truth in counted.items() if name not in {"woodgrove", "tailspin", LARGE}}
-    lines = {row["tenant"]: row for row in csv.DictReader(io.StringIO(told["csv"])) if row["population"] == "all"}
+    lines = {row["tenant"]: row for row in csv.DictReader(io.StringIO(reported["csv"])) if row["population"] == "all"}
     assert len(lines) == NUMBER
     assert lines["woodgrove"]["users"] == "unknown"
     assert int(lines["tailspin"]["users"]) == counted["tailspin"].total
@@ -189,17 +189,17 @@ def check_report(site: Site, exposition: Path) -> None:
     for name, (users, coverage, admins) in truths.items():
         assert (int(lines[name]["users"]), int(lines[name]["admins_without_mfa"])) == (users, admins), name
         assert float(lines[name]["coverage"]) == pytest.approx(coverage, abs=1e-6)
-    for row in opened(told["csv"], exposition.parent):
+    for row in opened(reported["csv"], exposition.parent):
         if row["tenant"].shown in truths and row["population"].shown == "all":
             figures = row["users"].number, row["coverage"].number, row["admins_without_mfa"].number
             assert figures == pytest.approx(truths[row["tenant"].shown], abs=1e-6)
-    for row in json.loads(told["json"])["tenants"]:
+    for row in json.loads(reported["json"])["tenants"]:
         if row["tenant"] in truths and row["population"] == "all":
             figures = row["users"], row["coverage"], row["admins_without_mfa"]
             assert figures == pytest.approx(truths[row["tenant"]], abs=1e-6)
-    head, *rows = rendered(told["markdown"])
+    head, *rows = rendered(reported["markdown"])
     shown = {row[0]: dict(zip(head, row, strict=True)) for row in rows if "all" in row}
     for name, (users, coverage, admins) in truths.items():
         percent = f"{math.floor(coverage * 1000 + 1e-9) / 10:.1f} %"
         assert (shown[name][">users"], shown[name][">coverage"]) == (f">{users:,}", f">{percent}")
-        assert re.search(rf"^{name} +all +{users:,} +{percent} .* {admins:,} ", told["table"], re.MULTILINE), name
+        assert re.search(rf"^{name} +all +{users:,} +{percent} .* {admins:,} ", reported["table"], re.MULTILINE), name

@@ -39,10 +39,10 @@ def test_the_change_of_a_week(tmp_path: Path) -> None:
     """Of two exporters that poll one tenant one counts; a tenant that Prometheus did not know is not known."""
     then = int(time.time()) - 7 * DAY
     lines = exposition("contoso", members=80, able=20).splitlines()
-    told = [
+    reported = [
         of_instance(line, instance, at) for line in lines for instance in ("a", "b") for at in (then - 1200, then - 600)
     ]
-    (tmp_path / "past.om").write_text("\n".join([*sorted(told), "# EOF\n"]))
+    (tmp_path / "past.om").write_text("\n".join([*sorted(reported), "# EOF\n"]))
     made = promtool("tsdb", "create-blocks-from", "openmetrics", str(tmp_path / "past.om"), str(tmp_path / "tsdb"))
     assert made.returncode == 0, made.stdout
     now = exposition("contoso", members=100, able=50) + exposition("fabrikam", members=10, able=5)

@@ -52,7 +52,7 @@ def truth(policy: SimulatedPolicy) -> Values:
     return found
 
 
-def told(exposition: Exposition, tenant: str = "tenant-1") -> Values:
+def reported(exposition: Exposition, tenant: str = "tenant-1") -> Values:
     """What a scrape says of a tenant's policy; each series has its one label and no other."""
     found: Values = {}
     for family in FAMILIES:

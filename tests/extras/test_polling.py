@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.simulator import Fault, SimulatedPolicy
-from tests.extras.policies import NAME, POLICY, told, truth, with_extra, with_policy
+from tests.extras.policies import NAME, POLICY, reported, truth, with_extra, with_policy
 from tests.manual_clock import ManualClock, run
 from tests.running import CLIENT_ID, DETAILS, HOUR, Daemon, configured, restarted, running
 
@@ -95,7 +95,7 @@ def test_it_follows_the_policy_for_a_week() -> None:
         async with running(clock, tenant, configure=with_extra) as daemon:
             await clock.sleep(60)
             for hour in range(7 * 24):
-                assert told(await daemon.scrape()) == truth(tenant.policy), hour
+                assert reported(await daemon.scrape()) == truth(tenant.policy), hour
                 tenant.policy = another()
                 if chance.random() < 0.2:  # within the poll it is tried again
                     daemon.simulation.faults.add(Fault(endpoint=POLICY, status=chance.choice([429, 503, 500])))
@@ -129,10 +129,10 @@ def test_its_failure_costs_nothing_but_itself(fault: Fault, reason: str) -> None
             failing = await daemon.scrape()
             assert health(failing) == (0, [reason])
             assert failing.value(LAST_SUCCESS, **EXTRA) == before.value(LAST_SUCCESS, **EXTRA)
-            assert told(failing) == told(before) != {}
+            assert reported(failing) == reported(before) != {}
             await clock.sleep(2 * HOUR)
             gone = await daemon.scrape()
-            assert told(gone) == {}
+            assert reported(gone) == {}
             assert health(gone) == (0, [reason])
             for exposition in (failing, gone):
                 assert exposition.state(TENANT) == "fresh"
@@ -145,7 +145,7 @@ def test_its_failure_costs_nothing_but_itself(fault: Fault, reason: str) -> None
             daemon.simulation.faults.clear()
             await clock.sleep(1.5 * HOUR)
             again = await daemon.scrape()
-            assert (health(again), told(again)) == ((1, []), truth(tenant.policy))
+            assert (health(again), reported(again)) == ((1, []), truth(tenant.policy))
 
     run(main)
 
@@ -162,7 +162,7 @@ def test_a_report_that_fails_does_not_cost_the_extra() -> None:
             await clock.sleep(4 * HOUR)
             exposition = await daemon.scrape()
             assert exposition.state(TENANT) in {"pending", "expired"}
-            assert told(exposition) == truth(tenant.policy)
+            assert reported(exposition) == truth(tenant.policy)
             assert health(exposition) == (1, [])
 
     run(main)
@@ -179,12 +179,12 @@ def test_a_permission_that_is_missing_is_named_and_found_when_it_is_granted() ->
             await clock.sleep(60)
             exposition = await daemon.scrape()
             assert health(exposition) == (0, ["forbidden"])
-            assert (told(exposition), exposition.state(TENANT)) == ({}, "fresh")
+            assert (reported(exposition), exposition.state(TENANT)) == ({}, "fresh")
             assert daemon.log_lines("application permission Policy.Read.AuthenticationMethod")
             assert "application permission Policy.Read.AuthenticationMethod" in await daemon.page()
             tenant.consented = {CLIENT_ID: granted}
             await clock.sleep(2.5 * HOUR)
-            assert told(await daemon.scrape()) == truth(tenant.policy)
+            assert reported(await daemon.scrape()) == truth(tenant.policy)
 
     run(main)
 
@@ -200,7 +200,7 @@ def test_it_is_kept_over_a_restart(tmp_path: Path) -> None:
             asked = requests(daemon).count(POLICY)
             async with restarted(daemon):
                 first = await daemon.scrape()
-                assert told(first) == told(before) != {}
+                assert reported(first) == reported(before) != {}
                 assert health(first) == (1, [])
                 assert first.value(LAST_SUCCESS, **EXTRA) == before.value(LAST_SUCCESS, **EXTRA)
                 await clock.sleep(HOUR / 2 - 60)
@@ -208,7 +208,7 @@ def test_it_is_kept_over_a_restart(tmp_path: Path) -> None:
                 await clock.sleep(90)
                 assert requests(daemon).count(POLICY) == asked + 1
             async with restarted(daemon, after=4 * HOUR):
-                assert told(await daemon.scrape()) == {}, "it is too old"
+                assert reported(await daemon.scrape()) == {}, "it is too old"
 
     run(main)
 
@@ -227,7 +227,7 @@ def test_a_kept_file_that_cannot_be_used_costs_the_keeping(content: bytes, tmp_p
             async with restarted(daemon):
                 assert daemon.log_lines("a kept report is left out", NAME)
                 await clock.sleep(60)
-                assert told(await daemon.scrape()) == truth(tenant.policy)
+                assert reported(await daemon.scrape()) == truth(tenant.policy)
 
     run(main)
 
@@ -243,13 +243,13 @@ def test_a_reload_adds_it_and_takes_it_away() -> None:
             assert await daemon.reload()
             await clock.sleep(10)
             first = await daemon.scrape()
-            assert told(first) == truth(tenant.policy)
+            assert reported(first) == truth(tenant.policy)
             daemon.change(TENANT, splits=())
             assert await daemon.reload()
-            assert told(await daemon.scrape()) == told(first)
+            assert reported(await daemon.scrape()) == reported(first)
             daemon.change(TENANT, extras=())
             assert await daemon.reload()
             exposition = await daemon.scrape()
-            assert (told(exposition), health(exposition)) == ({}, (None, []))
+            assert (reported(exposition), health(exposition)) == ({}, (None, []))
 
     run(main)

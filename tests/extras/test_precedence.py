@@ -14,7 +14,7 @@ from exporter.graph.protocol import Page
 from exporter.simulator import FixedPopulation
 from tests.directory.populations import population, populations
 from tests.extras.audit import act
-from tests.extras.policies import NAME, told, truth, with_extra, with_policy
+from tests.extras.policies import NAME, reported, truth, with_extra, with_policy
 from tests.manual_clock import ManualClock, run
 from tests.running import CLIENT_ID, COUNT, DETAILS, HOUR, configured, people, running
 
@@ -134,7 +134,7 @@ def test_everything_together_keeps_every_limit_and_no_report_is_late() -> None:
                 assert [one.value for one in exposition.all("entra_extra_up")] == [1, 1] * on
                 assert exposition.total("entra_population_up") == on
                 if on:
-                    assert told(exposition) == truth(tenant.policy)
+                    assert reported(exposition) == truth(tenant.policy)
                     assert exposition.total("entra_registration_events_total") > 5_000
 
     run(main)

@@ -121,7 +121,7 @@ def go_through(case: Case) -> Outcome:
             assert played.requests - asked <= case.requests * (polls + 1), (played.requests - asked, polls)
             assert (during.value("entra_poll_duration_seconds", tenant="victim") or 0) <= case.patience + 1
             happened = await (_failed if case.reason else _went_on)(case, played, before, during)
-            await played.mend()
+            await played.repair()
             await clock.sleep(HOUR)
             after = await played.scrape(truth=case.truth)
             assert after.state("victim") == "fresh"

@@ -53,7 +53,7 @@ class Line:
             await self._server.wait_closed()
             self._server = None
 
-    async def mend(self) -> None:
+    async def repair(self) -> None:
         """Be a good line again."""
         self._away = None
         if self._server is None:

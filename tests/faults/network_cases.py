@@ -56,10 +56,10 @@ def failing_dns(scene: Scene) -> Iterator[None]:
             raise socket.gaierror(socket.EAI_AGAIN, LEAK)
         return real(host, *rest, **more)
 
-    async def mend() -> None:
+    async def repair() -> None:
         broken.clear()
 
-    scene.mends.append(mend)
+    scene.repairs.append(repair)
     with mock.patch.object(socket, "getaddrinfo", resolve):
         yield
 

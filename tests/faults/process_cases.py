@@ -37,10 +37,10 @@ def failing_reading(scene: Scene) -> Iterator[None]:
             raise ZeroDivisionError(LEAK)
         return counted
 
-    async def mend() -> None:
+    async def repair() -> None:
         broken.clear()
 
-    scene.mends.append(mend)
+    scene.repairs.append(repair)
     with mock.patch.object(Reading, "report", fails):
         yield
 
@@ -59,10 +59,10 @@ def failing_credential(scene: Scene) -> Iterator[None]:
             raise AttributeError(LEAK)
         return make(request, transport)
 
-    async def mend() -> None:
+    async def repair() -> None:
         broken.clear()
 
-    scene.mends.append(mend)
+    scene.repairs.append(repair)
     with mock.patch.object(TokenRequest, "_make", fails):
         yield
 

@@ -57,9 +57,9 @@ def write_page(outcomes: Mapping[str, Outcome]) -> None:
     text = PAGE.read_text()
     for heading, cases in PARAGRAPHS.items():
         rows = "".join(
-            f"| `{case.name}` | {as_cell(case.stimulus)} | {told.happened} | {told.recovery} |\n"
+            f"| `{case.name}` | {as_cell(case.stimulus)} | {reported.happened} | {reported.recovery} |\n"
             for case in cases
-            for told in [outcomes[case.name]]
+            for reported in [outcomes[case.name]]
         )
         pattern = re.compile(rf"(^## {heading}\n.*?)(?:^\|.*?\n)+", re.MULTILINE | re.DOTALL)
         text, replaced = pattern.subn(partial(_table, HEADER + rows), text)

@@ -45,7 +45,7 @@ class Scene:
     entra: Line
     stack: AsyncExitStack
     proxy: PickyProxy | None = None
-    mends: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
+    repairs: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
 
     @property
     def simulation(self) -> Simulation:
@@ -57,29 +57,29 @@ class Scene:
         self.simulation.faults.add(Fault(endpoint=endpoint, tenant_id=tenant_id, times=times, **more))
 
     def replace(self, rows: Sequence[Any]) -> None:
-        """Let the victim have other users until it is mended."""
+        """Let the victim have other users until it is repaired."""
         population = self.victim.population
         assert isinstance(population, FixedPopulation)
         population.replace(rows)
 
-        async def mend() -> None:
+        async def repair() -> None:
             population.replace(two_pages())
 
-        self.mends.append(mend)
+        self.repairs.append(repair)
 
     def change(self, **changes: Any) -> None:
-        """Change the simulated victim until it is mended."""
+        """Change the simulated victim until it is repaired."""
         for name, value in changes.items():
             before = getattr(self.victim, name)
             setattr(self.victim, name, value)
-            self.mends.append(functools.partial(_set, self.victim, name, before))
+            self.repairs.append(functools.partial(_set, self.victim, name, before))
 
-    async def mend(self) -> None:
+    async def repair(self) -> None:
         """End whatever was done to the victim."""
         self.simulation.faults.clear()
-        for mend in [*self.mends, self.graph.mend, self.entra.mend]:
-            await mend()
-        self.mends.clear()
+        for repair in [*self.repairs, self.graph.repair, self.entra.repair]:
+            await repair()
+        self.repairs.clear()
         if self.proxy is not None:
             self.proxy.spoil(None)
 
@@ -165,7 +165,7 @@ async def scene(
         daemon = await stack.enter_async_context(running(clock, *others, victim, configure=chosen, load=load))
         played = Scene(daemon, clock, victim, graph, entra, stack, proxy)
         yield played
-        await played.mend()
+        await played.repair()
         assert LEAK not in "".join([daemon.log, *daemon.shown])
         assert not [seen for seen in daemon.simulation.requests if seen.endpoint == "elsewhere"]
         peaks = daemon.simulation.peak_requests()

@@ -36,7 +36,7 @@ def seen(exposition: Exposition) -> list[object]:
 def test_a_bad_configuration_changes_nothing(
     case: ConfigurationCase, tmp_path: Path, reliability: Callable[[str, Outcome], None]
 ) -> None:
-    """The running configuration stays, one problem or more is in the log, nothing secret is; mended, it is in force."""
+    """The running configuration stays, one problem or more is in the log, no secret; once repaired it is in force."""
     folder, good = tmp_path / "config", tmp_path / "good"
     folder.mkdir()
 
@@ -72,13 +72,13 @@ def test_a_bad_configuration_changes_nothing(
             assert daemon.log_lines("level=error", "the old one stays") == errors
             shutil.rmtree(folder)
             shutil.copytree(good, folder)
-            mended = clock.time()
+            repaired = clock.time()
             await clock.sleep(2 * LOOK)
             after = await daemon.scrape()
             assert after.value(SUCCESSFUL) == 1
             assert seen(after) == seen(before)
             assert LEAK not in daemon.log
-            took = (after.value("entra_exporter_config_last_reload_success_timestamp_seconds") or 0) - mended
+            took = (after.value("entra_exporter_config_last_reload_success_timestamp_seconds") or 0) - repaired
             return Outcome("refused and told of in the log; everything goes on as configured before", span(took))
 
     reliability(case.name, run(main))

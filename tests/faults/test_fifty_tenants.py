@@ -64,7 +64,7 @@ def lived_through(cases: list[Case | None]) -> list[list[str]]:
                     played.daemon.shown.pop()
                 else:
                     await played.scrape(truth=False)
-                await played.mend()
+                await played.repair()
             await clock.sleep(SLOT)
             exposition = await played.scrape()
             failures = exposition.total("entra_poll_failures_total", tenant="victim")

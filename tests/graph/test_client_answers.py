@@ -430,8 +430,8 @@ def test_each_attempt_and_each_page_is_a_line_at_debug() -> None:
         f'"Graph answered" {who} attempt=1 status=200 request_id={first}',
         f'"a page was read" {who} page=1 rows=10 last=false',
     ]
-    told = f"attempt=1 reason=throttled status=429 code=TooManyRequests request_id={busy} delay=7"
-    assert lines[2].startswith(f'"an attempt failed" {who} {told}')
+    reported = f"attempt=1 reason=throttled status=429 code=TooManyRequests request_id={busy} delay=7"
+    assert lines[2].startswith(f'"an attempt failed" {who} {reported}')
     assert lines[3:] == [
         f'"Graph answered" {who} attempt=2 status=200 request_id={second}',
         f'"a page was read" {who} page=2 rows=10 last=false',

@@ -118,7 +118,7 @@ def test_a_tenant_that_does_not_exist() -> None:
 @pytest.mark.parametrize("status", [429, 500, 501, 502, 503, 504])
 @pytest.mark.parametrize("body", [OUTAGE, entra_error(7000215, "invalid_client"), HTML, b"", b"null"])
 def test_an_outage_is_never_unauthorized(status: int, body: object) -> None:
-    """429 and 5xx are an outage, whatever the body says: asked once, nothing to mend."""
+    """429 and 5xx are an outage, whatever the body says: asked once, nothing to repair."""
 
     async def main(clock: ManualClock) -> None:
         async with simulated_source(clock) as source:
@@ -138,7 +138,7 @@ def test_an_outage_is_never_unauthorized(status: int, body: object) -> None:
 @pytest.mark.parametrize("status", [400, 401, 403])
 @pytest.mark.parametrize("error", [entra_error(90033, "temporarily_unavailable"), {"error": "server_error"}])
 def test_an_outage_by_its_word_is_never_unauthorized(status: int, error: object) -> None:
-    """Where the status says refusal and OAuth's word says outage, the word counts: there is no secret to mend."""
+    """Where the status says refusal and OAuth's word says outage, the word counts: there is no secret to repair."""
 
     async def main(clock: ManualClock) -> None:
         async with simulated_source(clock) as source:
@@ -199,8 +199,8 @@ def test_an_error_that_is_not_entras_own(status: int) -> None:
                 source.simulation.faults.add(fault(status, body))
                 error = await source.failure()
                 assert (error.reason, error.rhythm) == (Reason.UNREACHABLE, Rhythm.SOON), body
-                told = "the proxy wants a login" if status == 407 else f"between here and Entra answered {status};"
-                assert told in error.sentence
+                reported = "the proxy wants a login" if status == 407 else f"between here and Entra answered {status};"
+                assert reported in error.sentence
 
     run(main)
 

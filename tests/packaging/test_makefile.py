@@ -37,8 +37,8 @@ def fake_python(path: Path, script: str) -> str:
 def test_help_lists_every_target() -> None:
     """A bare `make` tells what there is to make, and leaves out no target."""
     (targets,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    told = re.findall(r"^make ([a-z0-9-]+) +\S", make(ROOT).stdout, flags=re.MULTILINE)
-    assert sorted(told) == sorted(targets.split())
+    reported = re.findall(r"^make ([a-z0-9-]+) +\S", make(ROOT).stdout, flags=re.MULTILINE)
+    assert sorted(reported) == sorted(targets.split())
 
 
 def test_workflows_make_what_there_is() -> None:

@@ -125,27 +125,29 @@ class Model:
     def check(self, exposition: Exposition, now: float, start: float) -> str:
         """Compare what is shown; return the state that it must have."""
         shown = self.shown(now)
-        told = shown or NAMES[0]
+        reported = shown or NAMES[0]
         users = {(one.labels["source"], one.value) for one in exposition.all("entra_users")}
         assert users == ({(shown, self.last[shown][1])} if shown else set())
         states = {one.labels["state"]: one.value for one in exposition.all("entra_report_state")}
-        assert {one.labels["source"] for one in exposition.all("entra_report_state")} == {told}
+        assert {one.labels["source"] for one in exposition.all("entra_report_state")} == {reported}
         assert sum(states.values()) == 1
         (state,) = [name for name, value in states.items() if value]
-        if told not in self.last:
+        if reported not in self.last:
             expected = "pending"
         elif shown is None:
             expected = "expired"
         else:
-            expected = "stale" if self.failed[told] or self.missed(told, now) else "fresh"
-        assert state == expected or (state == "stale" and self.missed(told, now) is None), (state, expected)
-        assert exposition.value("entra_up", source=told) == int(told in self.attempted and not self.failed[told])
+            expected = "stale" if self.failed[reported] or self.missed(reported, now) else "fresh"
+        assert state == expected or (state == "stale" and self.missed(reported, now) is None), (state, expected)
+        assert exposition.value("entra_up", source=reported) == int(
+            reported in self.attempted and not self.failed[reported]
+        )
         success = exposition.value("entra_poll_last_success_timestamp_seconds")
-        assert success == (start + self.last[told][0] if told in self.last else None)
+        assert success == (start + self.last[reported][0] if reported in self.last else None)
         attempt = exposition.value("entra_poll_last_attempt_timestamp_seconds")
-        assert attempt == (start + self.attempted[told] if told in self.attempted else None)
+        assert attempt == (start + self.attempted[reported] if reported in self.attempted else None)
         reasons = {(one.labels["source"], one.labels["reason"]) for one in exposition.all("entra_poll_failure_reason")}
-        assert reasons == ({(told, self.failed[told])} if self.failed.get(told) else set())
+        assert reasons == ({(reported, self.failed[reported])} if self.failed.get(reported) else set())
         return state
 
 

@@ -127,22 +127,22 @@ def test_the_methods_policy_can_be_changed() -> None:
     async def main() -> None:
         async with operating() as operator:
 
-            async def told() -> tuple[str, str, str]:
+            async def reported() -> tuple[str, str, str]:
                 policy = (await operator.report(path)).json
                 states = {one["id"]: one["state"] for one in policy["authenticationMethodConfigurations"]}
                 campaign = policy["registrationEnforcement"]["authenticationMethodsRegistrationCampaign"]
                 return states["Sms"], states["Voice"], campaign["state"]
 
-            before = await told()
+            before = await reported()
             assert before == ("enabled", "disabled", "default")
             assert (await operator.change("disable-method", argument="Sms")).json["done"].endswith("does not allow Sms")
             assert (await operator.change("enable-method", argument="Voice")).status == 200
             assert (await operator.change("set-campaign", argument="enabled")).status == 200
-            assert await told() == ("disabled", "enabled", "enabled")
+            assert await reported() == ("disabled", "enabled", "enabled")
             assert "it has Email, Fido2" in (await operator.change("disable-method", argument="Pigeon")).json["problem"]
             assert (await operator.change("set-campaign", argument="on")).status == 404
             await operator.change("restore")
-            assert await told() == before
+            assert await reported() == before
             await operator.change("revoke-consent")
             assert (await operator.report(path)).status == 403
 

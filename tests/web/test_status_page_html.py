@@ -185,10 +185,10 @@ def test_each_population_has_its_bar() -> None:
 
 def test_the_process_says_what_it_polls_and_what_is_wrong() -> None:
     """With shards the page says which one this is and of how many tenants; problems of the configuration come first."""
-    html = rendered(STATUS, facts=ProcessFacts(2, 4, 50, 200, (Problem("a.yml:3:1", "is wrong", "mend it"),)))
+    html = rendered(STATUS, facts=ProcessFacts(2, 4, 50, 200, (Problem("a.yml:3:1", "is wrong", "repair it"),)))
     said = words(html)
     assert "This is shard 2; the shards are 0 to 3. It polls 50 of the 200 tenants that are configured." in said
-    assert "1 configuration problem a.yml:3:1: is wrong; mend it" in said
+    assert "1 configuration problem a.yml:3:1: is wrong; repair it" in said
     assert "shard" not in words(rendered(STATUS))
 
 

@@ -419,7 +419,7 @@ def test_nothing_is_turned_off(serve: Any, authority: Any, pair: Any, hash_of: A
 
 
 def test_missing_file_keeps_the_login(serve: Any, hash_of: Any, tmp_path: Path) -> None:
-    """Without its file, or with a broken one, the server goes on asking for logins; a mended one counts again."""
+    """Without its file, or with a broken one, the server goes on asking for logins; a repaired one counts again."""
     users = f"basic_auth_users: {{alice: {hash_of('secret')}}}"
 
     async def main() -> None:
@@ -430,7 +430,7 @@ def test_missing_file_keeps_the_login(serve: Any, hash_of: Any, tmp_path: Path) 
             (tmp_path / "web.yml").unlink()
             assert "does not exist" in str((await site.look())[0])
             assert (await site.ask()).status == 401
-            assert (await site.rewrite(users + " # mended")) == ()
+            assert (await site.rewrite(users + " # repaired")) == ()
             assert (await site.ask(login=("alice", "secret"))).status == 200
 
     asyncio.run(main())
