@@ -20,6 +20,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: The media types under which JSON comes. What says that it is a page, a picture or XML is taken at its word.
 JSON_TYPE = re.compile(r"\s*(application/([\w.+-]*json|octet-stream)|text/(json|plain))\s*(;|$)", re.IGNORECASE)
 LONGEST_NUMBER = 12
+#: What an answer tells of is not newer than the answer. Two clocks of Microsoft's may differ by so much.
+CLOCK_SECONDS = 300.0
 #: What msgspec says of a text that ends too early, and of no other; within a number it names the byte behind the last.
 CUT_OFF = "truncated"
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from exporter.answers import CLOCK_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,8 +40,6 @@ OTHER = "other"
 KINDS: tuple[Kind, ...] = tuple(product(ACTIVITIES, RESULTS))
 #: Rows that are listed later than this are missed.
 OVERLAP_SECONDS = 900.0
-#: A row is not newer than the answer that brings it. Two clocks of Microsoft's may differ by so much.
-CLOCK_SECONDS = 300.0
 #: A window is not made shorter than this.
 SHORTEST_SECONDS = 60.0
 _activity_of = {activity.casefold(): activity for activity in ACTIVITIES}

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import msgspec
@@ -24,7 +24,7 @@ from exporter.extras.kept_counts import decode_counts, encode_counts
 from exporter.facts import EXTRAS, ExtraName
 from exporter.graph.protocol import Collection, Page
 from exporter.metrics.family import Family, Kind, sample
-from exporter.reports.bounds import TooManyObjectsError
+from exporter.reports.bounds import check_rows
 from exporter.reports.report import raise_broken_off
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from exporter.reports.report import Graph
 
-T = TypeVar("T")
 NAME: ExtraName = "events"
 RESOURCE = EXTRAS[NAME].resource
 EVENTS = Family(
@@ -45,7 +44,7 @@ SERVICE = "loggedByService eq 'Authentication Methods'"
 #: Rows hold twenty objects where all of it comes: fewer of them make a page of the same size.
 SELECTED = "$select=id,activityDateTime,activityDisplayName,result&$top={top}"
 TOP, PLAIN = 999, "$top=200"
-#: So many pages may one poll read; there is one request in ten seconds for it.
+#: So many pages may one poll read. Of the reports' limit an extra gets three requests in ten seconds at most.
 PAGES = 30
 MOST_ROWS = 1_000
 LONGEST_ID = 200
@@ -70,8 +69,10 @@ def decode_page(body: bytes) -> Page[_Row | None]:
         page = _rows_decoder.decode(body)
     except msgspec.ValidationError:
         raw = _raw_decoder.decode(body)
-        return Page(_few([_read_row(row) for row in _few(raw.value)]), raw.next_link)
-    return Page(_few(page.value), page.next_link)
+        check_rows(raw.value, MOST_ROWS)
+        return Page([_read_row(row) for row in raw.value], raw.next_link)
+    check_rows(page.value, MOST_ROWS)
+    return Page(page.value, page.next_link)
 
 
 def _read_row(raw: msgspec.Raw) -> _Row | None:
@@ -79,12 +80,6 @@ def _read_row(raw: msgspec.Raw) -> _Row | None:
         return _row_decoder.decode(raw)
     except msgspec.ValidationError:
         return None
-
-
-def _few(rows: list[T]) -> list[T]:
-    if len(rows) > MOST_ROWS:
-        raise TooManyObjectsError
-    return rows
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from exporter.answers import UNREADABLE
 from exporter.extras.event_counts import ACTIVITIES, OTHER, RESULTS, EventCounts, Kind
 from exporter.extras.extra import UnusableLineError
 from exporter.reports.entries import is_count
@@ -39,7 +40,7 @@ def decode_counts(line: bytes, now: float) -> EventCounts:
     """
     try:
         kept = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise UnusableLineError("it does not hold what kept events hold") from None
     if not 0 <= kept.watermark <= now:
         raise UnusableLineError("its time cannot be right")

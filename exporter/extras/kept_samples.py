@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from exporter.answers import UNREADABLE
 from exporter.extras.extra import UnusableLineError
 from exporter.metrics.family import sample
 from exporter.reports.words import WORD
@@ -33,7 +34,7 @@ def decode_samples(line: bytes, families: Sequence[Family], *, largest: int) -> 
     known = {family.name: family for family in families}
     try:
         kept = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise UnusableLineError("it does not hold what a kept extra holds") from None
     for name, labels, value in kept:
         if name not in known or {"tenant", *labels} != set(known[name].labels):

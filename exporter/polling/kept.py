@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from exporter.answers import CLOCK_SECONDS, UNREADABLE
 from exporter.facts import SPLITS
 from exporter.metrics.family import Sample, sample
 from exporter.polling.kept_attempt import KeptAttempt, Strict, UnusableFileError, check_times, decode_attempt
 from exporter.polling.shown import POPULATION
 from exporter.reports.entries import is_count
 from exporter.reports.report import IDENTITY, REPORT_FAMILIES, USERS, PopulationReport, Report
-from exporter.reports.user_registration_details import CLOCK_SECONDS
 from exporter.reports.words import UNKNOWN, WORD
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def decode(content: bytes, tenant: Tenant, source: str, now: float) -> Kept:
     _, _, line = content.partition(b"\n")
     try:
         report = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise UnusableFileError("it does not hold what a kept report holds") from None
     if report is None:
         return Kept(attempt, None, 0.0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from exporter.answers import UNREADABLE
 from exporter.errors import Reason
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def decode_attempt(content: bytes, tenant: Tenant, source: str, now: float) -> K
         if _format_decoder.decode(line).format != FORMAT:
             raise UnusableFileError("it was written by another version")
         head = _head_decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise UnusableFileError("it does not hold what a kept report holds") from None
     _check_identity(head, tenant, source)
     check_times([head.attempt.at], now)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from exporter.answers import UNREADABLE
 from exporter.extras.extra import UnusableLineError
 from exporter.polling.kept_attempt import KeptAttempt, Strict, UnusableFileError, check_times, decode_attempt
 
@@ -46,7 +47,7 @@ def decode_reading(extra: Extra, content: bytes, tenant: Tenant, source: str, no
     try:
         kept = _decoder.decode(line)
         reading = None if kept is None else extra.decode(bytes(kept.reading), now)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         raise UnusableFileError("it does not hold what a kept extra holds") from None
     except UnusableLineError as error:
         raise UnusableFileError(str(error)) from None

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sized
 
 #: The entries of a list of counts, and the values of them all; Graph sends some thirty.
 MOST_ENTRIES, MOST_VALUES = 1_000, 8_000
@@ -18,6 +23,12 @@ def check_objects(body: bytes, most: int) -> None:
     Braces in texts are counted as well: no report has so many.
     """
     if body.count(b"{") > most + 1:
+        raise TooManyObjectsError
+
+
+def check_rows(rows: Sized, most: int) -> None:
+    """Raise TooManyObjectsError where a page holds more than `most` rows."""
+    if len(rows) > most:
         raise TooManyObjectsError
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import force_setattr
 
 from exporter.facts import USER_TYPES
 from exporter.graph.protocol import Collection, Page
-from exporter.reports.bounds import TooManyObjectsError
+from exporter.reports.bounds import check_rows
 from exporter.reports.methods import DEFAULT_METHODS, STRENGTH_OF_METHOD
 
 if TYPE_CHECKING:
@@ -122,8 +122,7 @@ def decode_page(body: bytes) -> Page[Any]:
         break
     else:
         page = _raw_rows.decode(body)
-    if len(page.value) > MOST_ROWS:
-        raise TooManyObjectsError
+    check_rows(page.value, MOST_ROWS)
     return Page(page.value, page.next_link)
 
 

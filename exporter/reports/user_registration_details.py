@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from exporter.answers import UNREADABLE
+from exporter.answers import CLOCK_SECONDS, UNREADABLE
 from exporter.directory.membership import NOBODY, Membership
 from exporter.directory.table import id_hashes
 from exporter.errors import PollError, Reason
@@ -41,8 +41,6 @@ RAW_ROWS_AT_ONCE = 100
 KINDS_AT_ONCE = 64
 #: So many pages in a row without a new user mean that Graph is going round in circles.
 FRUITLESS_PAGES = 10
-#: A row is not newer than the answer that brings it. Two clocks of Microsoft's may differ by so much.
-CLOCK_SECONDS = 300.0
 #: No time is written longer, and what is read is remembered.
 LONGEST_STAMP = 40
 SELECTED = f"$select={','.join(KEYS.values())}&$top=999"
