@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exporter.commands.advice import advice
 from exporter.commands.findings import Finding
 from exporter.directory.lists import count_enabled_users, count_list
 from exporter.directory.reading import uses_of
-from exporter.errors import PollError, Reason
-from exporter.facts import GROUP_MEMBERS, HIDDEN_MEMBERS, MORE_OF_GROUPS, USER_TYPES, USERS, Resource
+from exporter.errors import PollError
+from exporter.facts import GROUP_MEMBERS, HIDDEN_MEMBERS, MORE_OF_GROUPS, USER_COUNT, USER_TYPES, USERS, Resource
 from exporter.reports.tally import series_of
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class PopulationCheck:
         try:
             users = await count_enabled_users(self.graph)
         except PollError as error:
-            sentence = self._advice_of(USERS.name, USERS.application_id, error)
+            sentence = self._advice(USER_COUNT, error)
             return Finding(self.tenant.name, RECONCILE, ok=False, sentence=sentence)
         numbers = ", ".join(f"{number} {word}" for word, number in users.items())
         return Finding(
@@ -102,13 +103,6 @@ class PopulationCheck:
         )
 
     def _advice(self, resource: Resource, error: PollError) -> str:
-        return self._advice_of(resource.permission.name, resource.permission_id, error)
-
-    def _advice_of(self, permission: str, permission_id: str, error: PollError) -> str:
         if error.words is not None:
             return f"Graph refuses the filter ({error.code or error.status}): {error.words}"
-        if error.reason is not Reason.FORBIDDEN:
-            return error.sentence
-        if self.held is not None and permission in self.held:
-            return f"{permission} is held; Graph refuses all the same: {error.code or 'without a reason'}"
-        return f"application permission {permission} (id {permission_id}) is missing; grant it and give admin consent"
+        return advice(resource, error, self.held)
