@@ -6,6 +6,7 @@ be missing there. The queues of the permits see to the rest: polls that are earl
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 CLEAR_SECONDS = 20.0
 #: Where reports are polled so often that hardly any time is left, at most this share of the interval.
 CLEAR_SHARE = 1 / 8
-LOOK_SECONDS = 1.0
 
 
 class ReportTimes:
@@ -28,19 +28,27 @@ class ReportTimes:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._taken_from: dict[str, float] = {}
+        self._changed = asyncio.Event()
 
     def expect(self, source: str, due: float, interval: float) -> None:
         """Note when a source is polled next, a monotonic time."""
         self._taken_from[source] = due - min(CLEAR_SECONDS, interval * CLEAR_SHARE)
+        self._wake()
 
     def forget(self, source: str) -> None:
         """Note that a source is not polled any more."""
         self._taken_from.pop(source, None)
+        self._wake()
 
     async def wait_between(self) -> None:
         """Wait until no report is polled or about to be."""
         while any(at <= self._clock.monotonic() for at in self._taken_from.values()):
-            await self._clock.sleep(LOOK_SECONDS)
+            await self._changed.wait()
+
+    def _wake(self) -> None:
+        """Let all who wait look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 class AfterReports:
