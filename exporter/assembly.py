@@ -24,7 +24,7 @@ from exporter.graph.limits import DIRECTORY_LIMITS, Limiters, RequestLimits
 from exporter.graph.session import make_ssl_context, open_session, proxy_for
 from exporter.identity.request import asker
 from exporter.identity.tokens import TokenSource
-from exporter.memory import keep_large_blocks_apart
+from exporter.memory import set_up_allocator
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.polling.choice import Choice
 from exporter.polling.collecting import Collector
@@ -114,7 +114,7 @@ class Assembly:
     @asynccontextmanager
     async def connected(self, network: Network) -> AsyncIterator[None]:
         """Open the connection to the outside that pollers made inside the body use."""
-        keep_large_blocks_apart()
+        set_up_allocator()
         context = await in_daemon_thread(partial(make_ssl_context, network.ca_file))
         async with open_session(context) as session:
             self._connection = GraphConnection(
@@ -272,7 +272,7 @@ class Assembly:
                 self.self_metrics.poll_ended()
 
     @asynccontextmanager
-    async def _extra_slot(self, cloud: Cloud, times: ReportTimes | None, due: float) -> AsyncIterator[None]:  # noqa: ARG002 - not late, but polite
+    async def _extra_slot(self, cloud: Cloud, times: ReportTimes | None, due: float) -> AsyncIterator[None]:  # noqa: ARG002 - nobody asks how late an extra is
         """Wait for a time between the polls of reports, if `times` has them, and hold one of the extras at once."""
         if times is not None:
             await times.wait_between()

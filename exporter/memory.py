@@ -17,11 +17,11 @@ KEPT_BYTES = 8 * 1024 * 1024
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
-def keep_large_blocks_apart() -> None:
-    """Let glibc take large blocks straight from the machine.
+def set_up_allocator() -> None:
+    """Let glibc take large blocks straight from the machine, and keep some of what is free at the end of the heap.
 
-    By itself it takes them out of the heap as soon as one was freed, and then small blocks hold what lies in between.
-    Source: mallopt(3).
+    By itself it takes large blocks out of the heap as soon as one was freed, and then small blocks hold what lies in
+    between; and it would give each page of a report back, and take it again for the next. Source: mallopt(3).
     """
     with suppress(OSError, AttributeError):  # another C library, which does as it likes
         libc = ctypes.CDLL(None)
