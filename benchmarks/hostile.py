@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -17,9 +15,10 @@ from benchmarks.figures import Figure, Scale, percentile
 from benchmarks.graph import CLIENT_ID, SECRET
 from benchmarks.hostile_graph import HEALTHY, HOSTILE, NOTHING, SHAPES
 from benchmarks.http_client import Client
-from benchmarks.processes import CORES, MIB, child, environment, first_core_free, memory_bytes
+from benchmarks.processes import CORES, MIB, child, exporting, first_core_free, memory_bytes
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
     from benchmarks.processes import Child
@@ -28,8 +27,8 @@ LIMIT_MIB, INTERVAL, PAUSE = 128, 5, 0.02
 SECONDS, QUICK_SECONDS = 12.0, 1.0
 QUICK_SHAPES = ("mistyped rows",)
 CGROUPS = Path("/sys/fs/cgroup/memory")
-#: The exporter again, after it has put itself under a limit, or without one where this machine does not let it.
-LIMITED = 'echo $$ >"$GROUP/cgroup.procs" 2>/dev/null; exec "$@"'
+#: Puts itself into a control group, and becomes the command behind it.
+ENTER_GROUP = 'echo $$ >"$0" && exec "$@"'
 
 
 def measure(scale: Scale) -> Iterator[Figure]:
@@ -39,7 +38,8 @@ def measure(scale: Scale) -> Iterator[Figure]:
     slowest: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder, first_core_free(), child("hostile_graph") as graph:
         configuration = Path(folder, "config.yml")
-        with limited() as group, exporting(configuration, graph, group) as (process, url):
+        _configure(configuration, graph, NOTHING)
+        with limited() as group, _polled(configuration, group) as (process, url):
             for shape in shapes:
                 for beside in (NOTHING, shape):
                     _configure(configuration, graph, beside)
@@ -58,7 +58,7 @@ def measure(scale: Scale) -> Iterator[Figure]:
             if process.wait(timeout=60) != 0:
                 raise SystemExit(f"the exporter ended with {process.returncode} beside hostile pages")
             ending = time.monotonic() - began
-            killed = group is not None and int(Path(group, "memory.failcnt").read_text()) > 0
+            refused = None if group is None else int((group / "memory.failcnt").read_text())
     limit = "without a limit on memory" if group is None else f"in {LIMIT_MIB} MiB"
     work = f"scrape beside {len(shapes)} shapes of hostile answers, {limit}"
     for name, share in (("median", 0.5), ("p99", 0.99), ("slowest", 1.0)):
@@ -67,7 +67,8 @@ def measure(scale: Scale) -> Iterator[Figure]:
     worst = max(shapes, key=slowest.__getitem__)
     yield Figure(f"slowest of them, beside {worst}", slowest[worst] * 1e3, "ms")
     yield Figure("memory beside hostile answers, at most", peak, "MiB", goal=LIMIT_MIB)
-    yield Figure("memory limit reached", float(killed), "times", goal=0.0)
+    if refused is not None:
+        yield Figure("memory limit reached", refused, "times", goal=0.0)
     yield Figure("end after SIGTERM beside hostile answers", ending, "s", goal=2.0)
 
 
@@ -88,30 +89,17 @@ def limited() -> Iterator[Path | None]:
 
 
 @contextmanager
-def exporting(configuration: Path, graph: Child, group: Path | None) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run the exporter in the control group during the body, on the first core."""
-    _configure(configuration, graph, NOTHING)
-    command = [sys.executable, "-m", "exporter", f"--config.file={configuration}", "--web.listen-address=127.0.0.1:0"]
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", LIMITED, "sh", *command],
-        env={**environment(), "BENCHMARK_SECRET": SECRET, "GROUP": str(group or "/nowhere")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    os.sched_setaffinity(process.pid, CORES[:1])
-    try:
-        assert process.stdout is not None
-        url = process.stdout.readline().rpartition("Metrics ")[2].strip()
+def _polled(configuration: Path, group: Path | None) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the exporter in the control group during the body, on the first core, once the healthy were polled."""
+    under = () if group is None else ("/bin/sh", "-c", ENTER_GROUP, str(group / "cgroup.procs"))
+    with exporting("exporter", configuration, SECRET, under=under) as (process, url):
+        os.sched_setaffinity(process.pid, CORES[:1])
         deadline = time.monotonic() + 60
         while _fresh(url) < len(HEALTHY):
             if time.monotonic() > deadline:
                 raise SystemExit("the healthy tenants were never polled")
             time.sleep(0.5)
         yield process, url
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def _configure(configuration: Path, graph: Child, shape: str) -> None:

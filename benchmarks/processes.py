@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 ROOT = Path(__file__).parents[1]
 MIB = 2**20
@@ -97,16 +97,28 @@ def child(
 
 
 @contextmanager
-def exporting(module: str, configuration: Path, secret: str) -> Iterator[tuple[int, str]]:
-    """Run the exporter, or `module` in its place, during the body; gives its process id and where to scrape it."""
-    command = [sys.executable, "-m", module, f"--config.file={configuration}", "--web.listen-address=127.0.0.1:0"]
+def exporting(
+    module: str, configuration: Path, secret: str, *, under: Sequence[str] = ()
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the exporter, or `module` instead, during the body; gives its process and where to scrape it.
+
+    `under` is a command that becomes the one behind it.
+    """
+    command = [
+        *under,
+        sys.executable,
+        "-m",
+        module,
+        f"--config.file={configuration}",
+        "--web.listen-address=127.0.0.1:0",
+    ]
     variables = {**environment(), "BENCHMARK_SECRET": secret}
     process = subprocess.Popen(
         command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
         assert process.stdout is not None
-        yield process.pid, process.stdout.readline().rpartition("Metrics ")[2].strip()
+        yield process, process.stdout.readline().rpartition("Metrics ")[2].strip()
     finally:
         process.kill()
         process.communicate()

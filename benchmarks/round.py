@@ -43,8 +43,8 @@ def measure(scale: Scale) -> Iterator[Figure]:
         configuration.write_text(_configuration(graph.said, tenants, interval))
         kib = {}
         for module, rounds in (("exporter", ROUNDS), ("benchmarks.without_credentials", 1)):
-            with exporting(module, configuration, SECRET) as (pid, url), Client(url, "gzip") as client:
-                seen = _watched(pid, client, tenants, interval, rounds)
+            with exporting(module, configuration, SECRET) as (process, url), Client(url, "gzip") as client:
+                seen = _watched(process.pid, client, tenants, interval, rounds)
             kib[module] = seen.bytes_per_tenant / 1024
             if module == "exporter":
                 yield from _figures(seen, tenants, interval)

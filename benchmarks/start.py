@@ -61,7 +61,7 @@ def _first_scrape(config: Path) -> float:
 
 
 def _idle(config: Path, scale: Scale) -> Iterator[Figure]:
-    with exporting("exporter", config, SECRET) as (pid, url), Client(url, "identity") as client:
+    with exporting("exporter", config, SECRET) as (process, url), Client(url, "identity") as client:
         while (
             client.seconds()
             and b'entra_report_state{tenant="contoso",source="userRegistrationDetails",state="fresh"} 1'
@@ -70,8 +70,10 @@ def _idle(config: Path, scale: Scale) -> Iterator[Figure]:
             time.sleep(0.05)
         seconds = scale.pick(20, 1)
         time.sleep(1)
-        before = cpu_seconds(pid)
+        before = cpu_seconds(process.pid)
         time.sleep(seconds)
-        share = (cpu_seconds(pid) - before) / seconds
-        yield Figure("idle with one tenant, after its first poll: memory", memory_bytes(pid) / 1e6, "MB", goal=80)
+        share = (cpu_seconds(process.pid) - before) / seconds
+        yield Figure(
+            "idle with one tenant, after its first poll: memory", memory_bytes(process.pid) / 1e6, "MB", goal=80
+        )
         yield Figure("idle with one tenant: CPU", share * 100, "% of a core", goal=0.5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +16,7 @@ from exporter.polling.health import FAILURES, HEALTH_FAMILIES, POLLS, UP
 from exporter.polling.snapshot import GROUP, Snapshot, SnapshotStore
 from exporter.reports.report import REGISTERED_USERS, REPORT_FAMILIES, USERS
 from tests.checks import Exposition, check_promtool, gunzip
+from tests.loop_rounds import counting_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -171,18 +171,11 @@ def test_scrapes_share_what_is_compressed(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_scrape_lets_others_go_between_its_pieces() -> None:
     """While an exposition of several groups is put together, the loop goes round once for each."""
-    rounds = itertools.count()
 
-    async def others() -> None:
-        while True:
-            next(rounds)
-            await asyncio.sleep(0)
-
-    async def main() -> None:
+    async def main() -> int:
         store = filled()
-        meanwhile = asyncio.create_task(others())
-        await plain(store, Format.TEXT)
-        meanwhile.cancel()
+        async with counting_rounds() as rounds:
+            await plain(store, Format.TEXT)
+        return rounds()
 
-    asyncio.run(main())
-    assert next(rounds) >= len(TENANTS) // GROUP
+    assert asyncio.run(main()) >= len(TENANTS) // GROUP
